@@ -1,0 +1,3 @@
+pub(crate) mod constant;
+pub(crate) mod errno;
+pub(crate) mod syscall;
