@@ -3,6 +3,7 @@
 pub mod diagram;
 mod hash;
 pub mod lift;
+pub mod lower;
 pub mod policy;
 pub mod program;
 
@@ -10,5 +11,6 @@ pub use callgate_abi as abi;
 pub use callgate_abi::{Action, Arch, Errno, SeccompData, Syscall, Width};
 pub use diagram::{Diagram, Filter, Limits, TooLarge};
 pub use lift::LiftError;
+pub use lower::LowerError;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};
 pub use program::Program;
