@@ -1,6 +1,7 @@
 //! Linux system-call filters (seccomp-BPF): write, compile, prove, read back.
 
 pub mod diagram;
+pub mod emit;
 mod hash;
 pub mod lift;
 pub mod lower;
@@ -10,6 +11,7 @@ pub mod program;
 pub use callgate_abi as abi;
 pub use callgate_abi::{Action, Arch, Errno, SeccompData, Syscall, Width};
 pub use diagram::{Diagram, Filter, Limits, TooLarge};
+pub use emit::{CompileError, EmitError};
 pub use lift::LiftError;
 pub use lower::LowerError;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};
