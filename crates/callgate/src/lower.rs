@@ -1,7 +1,7 @@
 //! Policy → Filter: what the rules mean.
 
 use crate::diagram::{Diagram, Filter, Leaves, Limits, Ref, Store, TooLarge, words::Test};
-use crate::policy::{ArgCmp, Call, Cond, Decided, Op, Policy, is_unknown};
+use crate::policy::{ArgCmp, Call, Cond, Decided, FOREIGN, Op, Policy, is_unknown};
 use callgate_abi::{Action, Arch, Errno, Syscall, Width, Word};
 use std::fmt;
 use std::hash::Hash;
@@ -10,7 +10,7 @@ use std::hash::Hash;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum LowerError {
-    /// The policy lists no architecture, so no rule could ever match.
+    /// The policy has rules but lists no architecture, so none of them could ever match.
     NoArch,
     /// The function needs more nodes than the budget.
     TooLarge(TooLarge),
@@ -50,7 +50,7 @@ impl Policy {
         &self,
         leaf: impl FnMut(Option<Arch>, Decided) -> L,
     ) -> Result<Diagram<L>, LowerError> {
-        if self.arches.is_empty() {
+        if self.arches.is_empty() && !self.rules.is_empty() {
             return Err(LowerError::NoArch);
         }
         let mut lowering =
@@ -58,7 +58,7 @@ impl Policy {
         let mut tokens: Vec<u32> = self.arches.iter().map(|a| a.token()).collect();
         tokens.sort_unstable();
         tokens.dedup();
-        let bad = lowering.leaf(None, Decided::BadArch);
+        let bad = lowering.foreign()?;
         let mut segments = vec![(0, bad)];
         for token in tokens {
             let made = lowering.numbers(token)?;
@@ -92,6 +92,40 @@ struct Lowering<'a, L, F> {
 impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L, F> {
     fn leaf(&mut self, arch: Option<Arch>, decided: Decided) -> Ref {
         self.leaves.intern((self.leaf)(arch, decided))
+    }
+
+    /// The layer of `nr` under an architecture that is not listed.
+    fn foreign(&mut self) -> Result<Ref, TooLarge> {
+        let policy = self.policy;
+        let bad = self.leaf(None, Decided::BadArch);
+        let mut cuts = vec![0];
+        for call in policy.foreign.iter().flat_map(|r| &r.calls) {
+            if let Call::Numbers(range) = call {
+                cuts.push(*range.start());
+                cuts.extend(range.end().checked_add(1));
+            }
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(cuts.len());
+        for nr in cuts {
+            let mut made = bad;
+            for (i, rule) in policy.foreign.iter().enumerate().rev() {
+                let matches = |c: &Call| match c {
+                    Call::Any => true,
+                    Call::Named(_) => false,
+                    Call::Numbers(range) => range.contains(&nr),
+                };
+                if rule.calls.iter().any(matches) {
+                    let action = self.leaf(None, Decided::Foreign(i as u32));
+                    made = self.condition(FOREIGN, &rule.when, action, made)?;
+                }
+            }
+            if segments.last().is_none_or(|last| last.1 != made) {
+                segments.push((nr, made));
+            }
+        }
+        self.store.layer(Word::NR, &segments)
     }
 
     /// The layer of `nr` under one audit token: the line of numbers is cut wherever the set of
