@@ -7,6 +7,7 @@ pub mod lift;
 pub mod lower;
 pub mod policy;
 pub mod program;
+pub mod render;
 
 pub use callgate_abi as abi;
 pub use callgate_abi::{Action, Arch, Errno, SeccompData, Syscall, Width};
@@ -16,3 +17,4 @@ pub use lift::LiftError;
 pub use lower::LowerError;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};
 pub use program::Program;
+pub use render::{RenderError, Rendered};
