@@ -1,7 +1,9 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
+mod audit;
 pub(crate) mod calls;
 mod errno;
+mod multiplex;
 mod rust;
 mod syscall;
 
@@ -19,7 +21,9 @@ struct Table {
 }
 
 const TABLES: &[Table] = &[
-    Table { file: "errno.rs", from: "data/errno.txt", generate: errno::generate },
+    Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
+    Table { file: "errno.rs", from: "data/errno", generate: errno::generate },
+    Table { file: "multiplex.rs", from: "data/multiplex.txt", generate: multiplex::generate },
     Table { file: "syscall.rs", from: "data/syscalls", generate: syscall::generate },
 ];
 
