@@ -1,8 +1,10 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
+mod audit;
 pub(crate) mod calls;
 mod errno;
 mod group;
+mod multiplex;
 mod rust;
 pub(crate) mod signature_row;
 mod syscall;
@@ -23,6 +25,9 @@ struct Table {
 const TABLES: &[Table] = &[
     Table { file: "errno.rs", from: "data/errno.txt", generate: errno::generate },
     Table { file: "group.rs", from: "data/groups", generate: group::generate },
+    Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
+    Table { file: "errno.rs", from: "data/errno", generate: errno::generate },
+    Table { file: "multiplex.rs", from: "data/multiplex.txt", generate: multiplex::generate },
     Table { file: "syscall.rs", from: "data/syscalls", generate: syscall::generate },
 ];
 
