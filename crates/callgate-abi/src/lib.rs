@@ -11,11 +11,14 @@ pub mod arch;
 pub mod constant;
 pub mod data;
 pub mod errno;
+pub mod essential;
 pub mod group;
 pub mod insn;
+pub mod risk;
 pub mod signature;
 pub mod syscall;
 mod tables;
+pub mod twin;
 
 pub use action::Action;
 pub use arch::{Arch, Endian};

@@ -131,7 +131,7 @@ pub fn routes() -> &'static [Route] {
 /// use callgate_abi::{Syscall, twin};
 ///
 /// let socket = Syscall::from_name("socket").unwrap();
-/// let roads: Vec<_> = twin::routes_to(socket).map(|r| r.selector).collect();
+/// let roads: Vec<_> = twin::routes_to(socket).iter().map(|r| r.selector).collect();
 /// assert_eq!(roads, ["IORING_OP_SOCKET", "SYS_SOCKET"]);
 /// ```
 pub fn routes_to(call: Syscall) -> &'static [Route] {
@@ -232,7 +232,10 @@ mod tests {
         assert_eq!(through, routes().len());
         let openat2 = routes_to(call("openat2"));
         assert_eq!(openat2.len(), 1);
-        assert_eq!((openat2[0].selector, openat2[0].value, openat2[0].since), ("IORING_OP_OPENAT2", 28, Some((5, 6))));
+        assert_eq!(
+            (openat2[0].selector, openat2[0].value, openat2[0].since),
+            ("IORING_OP_OPENAT2", 28, Some((5, 6)))
+        );
         assert!(!openat2[0].is_visible());
         assert!(routes_to(call("shmat"))[0].is_visible());
     }

@@ -1,10 +1,14 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
 pub(crate) mod calls;
+mod cell;
 mod errno;
+mod essential;
 mod group;
+mod risk;
 mod rust;
 mod syscall;
+mod twin;
 
 use crate::files::{self, Result};
 use calls::Calls;
@@ -21,8 +25,11 @@ struct Table {
 
 const TABLES: &[Table] = &[
     Table { file: "errno.rs", from: "data/errno.txt", generate: errno::generate },
+    Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
     Table { file: "group.rs", from: "data/groups", generate: group::generate },
+    Table { file: "risk.rs", from: "data/risks.txt", generate: risk::generate },
     Table { file: "syscall.rs", from: "data/syscalls", generate: syscall::generate },
+    Table { file: "twin.rs", from: "data/twins.txt", generate: twin::generate },
 ];
 
 /// Writes every table.

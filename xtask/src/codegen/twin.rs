@@ -2,6 +2,7 @@
 //! lines are.
 
 use super::calls::Calls;
+use super::cell;
 use crate::data::{self, Row};
 use crate::files::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +31,7 @@ struct Blind {
     argument: String,
     hides: String,
     /// Names of `Arch` variants.
-    arches: Vec<&'static str>,
+    arches: Vec<String>,
 }
 
 /// Reads the families, routes and blind spots.
@@ -68,7 +69,7 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
                 let family = current.as_ref().and_then(|name| families.get_mut(name));
                 let family = family.ok_or_else(|| row.error("expected family, via or blind"))?;
                 let (name, note) = row.text.split_once(" — ").unwrap_or((&row.text, ""));
-                let call = super::call_index(calls, &row, name)?;
+                let call = cell::call(calls, &row, name)?;
                 if family.members.insert(call, note.to_owned()).is_some() {
                     return Err(row.error(format_args!("{name} is there twice")));
                 }
@@ -91,7 +92,7 @@ fn family(row: &Row, text: &str) -> Result<(String, Family)> {
 
 fn route(calls: &Calls, row: &Row, text: &str) -> Result<Vec<Route>> {
     let (text, since) = match text.split_once(" since ") {
-        Some((text, since)) => (text, Some(super::kernel(row, since)?)),
+        Some((text, since)) => (text, Some(cell::kernel(row, since)?)),
         None => (text, None),
     };
     let cells: Vec<&str> = text.split_whitespace().collect();
@@ -101,10 +102,10 @@ fn route(calls: &Calls, row: &Row, text: &str) -> Result<Vec<Route>> {
     if reached.is_empty() {
         return Err(row.error("reaches no call"));
     }
-    let carrier = super::call_index(calls, row, carrier)?;
+    let carrier = cell::call(calls, row, carrier)?;
     let value = u16::try_from(row.number(value)?).map_err(|_| row.error("out of range"))?;
     let one = |call: &&str| {
-        let reaches = super::call_index(calls, row, call)?;
+        let reaches = cell::call(calls, row, call)?;
         Ok(Route { reaches, carrier, value, selector: (*selector).to_owned(), since })
     };
     reached.iter().map(one).collect()
@@ -117,12 +118,12 @@ fn blind_spot(calls: &Calls, row: &Row, text: &str) -> Result<Blind> {
     let (call, argument, arches) = match cells[..] {
         [call, argument] => (call, argument, Vec::new()),
         [call, argument, "on", arches] => {
-            let arches = arches.split(',').map(|a| super::arch_variant(row, a)).collect::<Result<_>>()?;
+            let arches = arches.split(',').map(|a| cell::arch(calls, row, a)).collect::<Result<_>>()?;
             (call, argument, arches)
         }
         _ => return Err(expected()),
     };
-    let call = super::call_index(calls, row, call)?;
+    let call = cell::call(calls, row, call)?;
     Ok(Blind { call, argument: argument.to_owned(), hides: hides.to_owned(), arches })
 }
 
@@ -148,7 +149,9 @@ fn write<'a>(
         }
         out.push_str("] },\n");
     }
-    out.push_str("];\n\n/// By the call reached, then carrier and value.\npub(crate) static ROUTES: &[Route] = &[\n");
+    out.push_str(
+        "];\n\n/// By the call reached, then carrier and value.\npub(crate) static ROUTES: &[Route] = &[\n",
+    );
     for Route { reaches, carrier, value, selector, since } in routes {
         let _ = writeln!(
             out,
