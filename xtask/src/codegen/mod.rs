@@ -7,6 +7,7 @@ mod essential;
 mod group;
 mod risk;
 mod rust;
+pub(crate) mod signature_row;
 mod syscall;
 mod twin;
 
