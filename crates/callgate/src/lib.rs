@@ -1,7 +1,11 @@
 //! Linux system-call filters (seccomp-BPF): write, compile, prove, read back.
 
+pub mod builtin;
+pub mod diagnostic;
 pub mod policy;
+pub mod syntax;
 
 pub use callgate_abi as abi;
 pub use callgate_abi::{Action, Arch, Errno, SeccompData, Syscall, Width};
+pub use diagnostic::Diagnostic;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};
