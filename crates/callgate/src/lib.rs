@@ -15,6 +15,14 @@ pub use diagram::{Diagram, Filter, Limits, TooLarge};
 pub use emit::{CompileError, EmitError};
 pub use lift::LiftError;
 pub use lower::LowerError;
+pub mod builtin;
+pub mod diagnostic;
+pub mod policy;
+pub mod syntax;
+
+pub use callgate_abi as abi;
+pub use callgate_abi::{Action, Arch, Errno, SeccompData, Syscall, Width};
+pub use diagnostic::Diagnostic;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};
 pub use program::Program;
 pub use render::{RenderError, Rendered};
