@@ -1,9 +1,13 @@
 //! What the kernel runs: a checked classic BPF program, an exact interpreter for it, and its bytes.
 
+pub mod asm;
 mod check;
+mod code;
+pub mod disasm;
 mod run;
 
 pub use check::{CheckError, CheckErrorKind};
+pub use code::Code;
 pub use run::{Execution, Final};
 
 use callgate_abi::{Endian, Insn};
