@@ -1,6 +1,7 @@
 //! Reading: what every reader returns, and the way to each of them.
 
 use crate::detect::Format;
+use crate::oci;
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::suggest;
@@ -108,8 +109,11 @@ pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Err
     read_as(text, format, options).map_err(|e| e.in_file(options.file.as_ref()))
 }
 
-fn read_as(_text: &str, format: Format, _options: &Options) -> Result<Import, Error> {
-    Err(Error::new(Place::default(), format!("{} files cannot be read", format.name())))
+fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
+    match format {
+        Format::Oci | Format::Docker | Format::Containers => oci::read(text, format, options),
+        _ => Err(Error::new(Place::default(), format!("{} files cannot be read", format.name()))),
+    }
 }
 
 /// Feeds arbitrary bytes to a reader and drops the result; it must return. The entry of every fuzz

@@ -7,14 +7,23 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod containers;
 mod detect;
+mod docker;
 mod export;
 mod host;
 mod import;
+mod json;
+mod libseccomp;
+mod oci;
 mod options;
 mod place;
+mod profile;
+mod runtime;
 mod stack;
 mod suggest;
+mod tree;
+mod yaml;
 
 pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};
