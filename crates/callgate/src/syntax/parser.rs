@@ -1,6 +1,8 @@
 //! Statements to their shapes. One malformed statement is one error; the next line starts afresh.
 
-use super::ast::{Expect, ExpectArg, ExpectCall, Kind as Stmt, Name, Rule, Setting, Statement, Target, TargetKind};
+use super::ast::{
+    Expect, ExpectArg, ExpectCall, Kind as Stmt, Name, Rule, Setting, Statement, Target, TargetKind,
+};
 use super::codes;
 use super::lexer::{Kind, Loc, Token};
 use super::report::{Report, span};
@@ -165,7 +167,8 @@ impl<'a> Parser<'a> {
             }
             let first = self.peek_or_end("an argument")?;
             let mut name = None;
-            if first.kind == Kind::Word && self.tokens.get(self.at + 1).is_some_and(|t| t.kind == Kind::Assign)
+            if first.kind == Kind::Word
+                && self.tokens.get(self.at + 1).is_some_and(|t| t.kind == Kind::Assign)
             {
                 name = Some(first.loc);
                 self.at += 2;
@@ -293,7 +296,11 @@ impl<'a> Parser<'a> {
             "kill-thread" => Action::KillThread(small(self)?),
             "errno" => {
                 let Some((loc, _)) = data else {
-                    return self.error(codes::ACTION_DATA, token.loc, "`errno` needs an error: `errno(EPERM)`");
+                    return self.error(
+                        codes::ACTION_DATA,
+                        token.loc,
+                        "`errno` needs an error: `errno(EPERM)`",
+                    );
                 };
                 let value = small(self)?;
                 if value > 4095 {
@@ -393,7 +400,11 @@ impl<'a> Parser<'a> {
             Some(token) => Some(token),
             None => {
                 let last = self.tokens[self.tokens.len() - 1].loc;
-                self.error(codes::SYNTAX, last, format!("expected {wanted} after {}", quoted(self.text(last))))
+                self.error(
+                    codes::SYNTAX,
+                    last,
+                    format!("expected {wanted} after {}", quoted(self.text(last))),
+                )
             }
         }
     }

@@ -57,6 +57,7 @@ pub(crate) fn lower(files: &Files, report: &mut Report) -> Lowered {
             arches: lowering.arches,
             rules: lowering.rules,
             default: settings.default,
+            foreign: Vec::new(),
             bad_arch: settings.foreign,
             x32: settings.x32,
             unknown: settings.unknown,

@@ -26,7 +26,14 @@ impl Lowering<'_> {
             None => Some(vec![(calls.clone().unwrap_or_default(), on, Cond::True)]),
             Some(cond) => {
                 let needs = self.needs(cond);
-                self.conditional(cond, rule.unchecked, needs, calls.as_deref().unwrap_or_default(), on, &arches)
+                self.conditional(
+                    cond,
+                    rule.unchecked,
+                    needs,
+                    calls.as_deref().unwrap_or_default(),
+                    on,
+                    &arches,
+                )
             }
         };
         let (Some(_), Some(whens)) = (calls, whens) else { return };
@@ -118,7 +125,8 @@ fn gather(
     arches: &[Arch],
 ) -> Vec<(Vec<Call>, Vec<Arch>, Cond)> {
     // Calls that exist nowhere go where they do no harm: with the first rule.
-    let (rows, nowhere): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|r| r.1.iter().any(Option::is_some));
+    let (rows, nowhere): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|r| r.1.iter().any(Option::is_some));
     let mut nowhere: Vec<Call> = nowhere.into_iter().flat_map(|r| r.0).collect();
     let mut rules: Vec<(Vec<Call>, Vec<Arch>, Cond)> = Vec::new();
     for (id, cond) in conds.into_iter().enumerate() {

@@ -18,8 +18,7 @@ impl Lowering<'_> {
         let value = self.evaluate(expr, argument, bits, env)?;
         let limit = if argument.width == Width::W32 || env.narrow { low(32) } else { low(64) };
         if value > limit && !env.unchecked {
-            let message =
-                format!("{} does not fit an argument of 32 bits", quoted(self.text(expr.loc)));
+            let message = format!("{} does not fit an argument of 32 bits", quoted(self.text(expr.loc)));
             let d = Diagnostic::error(codes::VALUE_WIDE, message);
             let d = if env.narrow { d } else { d.help("a width of `:64` compares the whole register") };
             self.say(d, expr.loc);
