@@ -124,7 +124,10 @@ fn wrap(mut code: String, comment: Option<String>, first: bool, lines: &mut Vec<
         let fits = breaks(&code).take_while(|at| *at <= limit).last();
         let Some(at) = fits.or_else(|| breaks(&code).next()).filter(|at| *at > indent) else { break };
         let rest = code.split_off(at);
-        lines.push(Line { code: std::mem::replace(&mut code, format!("{INDENT}{}", rest.trim_start())), comment: None });
+        lines.push(Line {
+            code: std::mem::replace(&mut code, format!("{INDENT}{}", rest.trim_start())),
+            comment: None,
+        });
     }
     lines.push(Line { code, comment });
 }
