@@ -9,6 +9,7 @@ pub mod lift;
 pub mod lower;
 pub mod policy;
 pub mod program;
+pub mod render;
 pub mod syntax;
 
 pub use callgate_abi as abi;
@@ -20,3 +21,4 @@ pub use lift::LiftError;
 pub use lower::LowerError;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};
 pub use program::Program;
+pub use render::{RenderError, Rendered};

@@ -14,6 +14,7 @@ use super::forward::{self, Signals};
 use super::launch::{AtExec, Report};
 use super::outcome::{Failure, Outcome};
 use crate::error::Error;
+use crate::listener::Listener;
 use crate::raw::errno;
 use crate::shared::Shared;
 
@@ -66,7 +67,7 @@ impl Child {
     /// # Errors
     ///
     /// Why the child did not get there.
-    pub fn listener(&mut self) -> Result<Option<OwnedFd>, Failure> {
+    pub fn listener(&mut self) -> Result<Option<Listener>, Failure> {
         if !self.shares_files {
             return Ok(None);
         }
@@ -91,9 +92,13 @@ impl Child {
         if let Some(failure) = self.report.failure(&self.program) {
             return Err(failure);
         }
+        self.take_listener().map(Listener::new).transpose().map_err(Failure::Setup)
+    }
+
+    fn take_listener(&self) -> Option<OwnedFd> {
         // SAFETY: the child made the descriptor in the table it shares with this process, and reports
         // each number once; nobody else knows it.
-        Ok(self.report.take_listener().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }))
+        self.report.take_listener().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
     /// Wait for the end of the command, passing on signals meanwhile if that was asked for.
@@ -155,10 +160,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if let Some(fd) = self.report.take_listener() {
-            // SAFETY: as in `listener`; nobody took it.
-            drop(unsafe { OwnedFd::from_raw_fd(fd) });
-        }
+        // Closed if nobody wanted it.
+        drop(self.take_listener());
     }
 }
 

@@ -11,6 +11,7 @@ mod store;
 pub(crate) mod words;
 
 pub(crate) use leaves::Leaves;
+pub(crate) use ops::arch_set;
 pub(crate) use store::{Node, Ref, Store};
 
 use callgate_abi::{Action, SeccompData, Word};
