@@ -61,6 +61,7 @@ fn open_policy(arches: Vec<Arch>) -> Policy {
         arches,
         rules: Vec::new(),
         default: Action::ALLOW,
+        foreign: Vec::new(),
         bad_arch: Action::ALLOW,
         x32: Some(Action::ALLOW),
         unknown: None,

@@ -1,21 +1,12 @@
-//! Every real file of a format is read, or refused for a reason that is right. Needs the corpus of
-//! policies (`CALLGATE_CORPUS`, or `../shared/corpus` beside the workspace) and says so without it.
+//! Every real file of a format is read, or refused for a reason that is right. Skips,
+//! and says so, without the corpus of policies.
+
+mod common;
 
 use callgate_formats::{Format, Options, Problem, detect, read};
+use common::corpus;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-fn corpus() -> Option<PathBuf> {
-    let path = match std::env::var_os("CALLGATE_CORPUS") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus"),
-    };
-    if path.join("policies").is_dir() {
-        return Some(path);
-    }
-    eprintln!("skipped: no corpus at {}", path.display());
-    None
-}
 
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
@@ -72,7 +63,10 @@ fn read_all(folders: &[&str], expected: &[Format]) -> Vec<(String, Problem)> {
 fn container_profiles() {
     let folders = ["oci", "docker", "docker-history", "containers-common", "containers-common-history"];
     let refused = read_all(&folders, &[Format::Oci, Format::Docker, Format::Containers]);
+    // None of these is a system call of any architecture.
+    let unknown = ["sysctl", "posix_fadvise", "posix_fallocate", "wait3", "keyctl_chown"];
     for (file, problem) in refused {
-        panic!("{file}: {problem}");
+        let name = problem.what.strip_prefix("unknown system call ");
+        assert!(name.is_some_and(|n| unknown.contains(&n)), "{file}: {problem}");
     }
 }
