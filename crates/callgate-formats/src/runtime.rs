@@ -50,7 +50,7 @@ pub(crate) fn compile(
             | Runtime::Podman
             | Runtime::Crio,
         ) => Some(Flags { spec_allow: true, ..Flags::default() }),
-        Some(Runtime::Youki | Runtime::Libseccomp | Runtime::Gvisor) | None => None,
+        Some(Runtime::Youki | Runtime::Libseccomp | Runtime::Firecracker | Runtime::Gvisor) | None => None,
     });
     Ok(Import { flags, listener: profile.listener, ..Import::one(format, policy, collect) })
 }

@@ -3,6 +3,7 @@
 
 mod common;
 
+use callgate::Arch;
 use callgate_formats::{Format, Options, Problem, detect, read};
 use common::corpus;
 use std::collections::BTreeMap;
@@ -38,7 +39,9 @@ fn read_all(folders: &[&str], expected: &[Format]) -> Vec<(String, Problem)> {
             );
             let text = String::from_utf8(bytes).unwrap();
             let count = counts.entry(detected.format.name()).or_default();
-            match read(&text, detected.format, &Options::default()) {
+            // Firecracker's files are for the architecture in their name.
+            let host = if name.contains("aarch64-") { Arch::Aarch64 } else { Arch::X86_64 };
+            match read(&text, detected.format, &Options::new(host)) {
                 Ok(import) => {
                     assert!(!import.policies.is_empty(), "{name}");
                     count[0] += 1;
@@ -68,5 +71,28 @@ fn container_profiles() {
     for (file, problem) in refused {
         let name = problem.what.strip_prefix("unknown system call ");
         assert!(name.is_some_and(|n| unknown.contains(&n)), "{file}: {problem}");
+    }
+}
+
+#[test]
+fn seccompiler() {
+    let folders = ["seccompiler-json", "seccompiler-json-history"];
+    for (file, problem) in read_all(&folders, &[Format::Seccompiler]) {
+        panic!("{file}: {problem}");
+    }
+}
+
+#[test]
+fn seccomp_profile_objects() {
+    for (file, problem) in read_all(&["spo-crd"], &[Format::Spo]) {
+        let other_api = problem.help.as_deref().is_some_and(|h| h.ends_with("is not the operator's API"));
+        assert!(other_api || problem.what.starts_with("the base profile "), "{file}: {problem}");
+    }
+}
+
+#[test]
+fn go_seccomp_bpf() {
+    for (file, problem) in read_all(&["go-seccomp-bpf"], &[Format::GoSeccomp]) {
+        panic!("{file}: {problem}");
     }
 }

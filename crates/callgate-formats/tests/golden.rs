@@ -5,7 +5,7 @@ mod common;
 
 use callgate::abi::{Endian, Word};
 use callgate::{Arch, Filter, Program, Syscall};
-use callgate_formats::{Capabilities, Kernel, Options, detect, read};
+use callgate_formats::{Capabilities, Format, Kernel, Options, detect, read};
 use common::corpus;
 use std::path::{Path, PathBuf};
 
@@ -109,4 +109,18 @@ fn container_profiles() {
     eprintln!("{equal} of {total} equal");
     assert!(unexplained.is_empty(), "{}", unexplained.join("\n"));
     assert_eq!(total - equal, EXPLAINED.len());
+}
+
+#[test]
+fn seccompiler() {
+    let Some(corpus) = corpus() else { return };
+    for (file, name, program) in pairs(&corpus, &["seccompiler-json"]) {
+        let text = std::fs::read_to_string(corpus.join("policies").join(&file)).unwrap();
+        let host = if file.contains("aarch64-") { Arch::Aarch64 } else { Arch::X86_64 };
+        let options = Options { pick: name.as_deref().map(Into::into), ..Options::new(host) };
+        let import = read(&text, Format::Seccompiler, &options).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let ours = import.policies[0].policy.lower().unwrap();
+        let differences = differences(&ours, &program.lift().unwrap());
+        assert!(differences.is_empty(), "{file}: {differences:?}");
+    }
 }
