@@ -197,6 +197,7 @@ impl RuleSet {
             arches: self.arches,
             rules,
             default: self.default,
+            foreign: Vec::new(),
             bad_arch: self.bad_arch,
             x32: None,
             unknown: None,
