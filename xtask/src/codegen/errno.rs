@@ -65,7 +65,7 @@ fn names_of(rows: &[(String, u16)], generic: &[(String, u16)]) -> Vec<(u16, Stri
 }
 
 /// Rows of `data/errno/FILE.txt`: `NAME NUMBER`, ascending by number.
-fn read(file: &str) -> Result<Vec<(String, u16)>> {
+pub(crate) fn read(file: &str) -> Result<Vec<(String, u16)>> {
     let mut out: Vec<(String, u16)> = Vec::new();
     for row in data::rows(format!("data/errno/{file}.txt"))? {
         let [name, number] = row.cells()[..] else {

@@ -123,7 +123,7 @@ fn code(number: u32, base: u32) -> Option<u16> {
 }
 
 /// Rows of `data/syscall-aliases.txt`: `TABLE ALIAS NAME`.
-fn aliases() -> Result<Vec<(String, String, String)>> {
+pub(crate) fn aliases() -> Result<Vec<(String, String, String)>> {
     let rows = data::rows("data/syscall-aliases.txt")?;
     let read = rows.iter().map(|row| match row.cells()[..] {
         [table, alias, name] => Ok((table.to_owned(), alias.to_owned(), name.to_owned())),
@@ -132,7 +132,8 @@ fn aliases() -> Result<Vec<(String, String, String)>> {
     read.collect()
 }
 
-type Version = (u16, u16, u16);
+/// Major, minor and patch.
+pub(crate) type Version = (u16, u16, u16);
 
 /// Every kernel named in the tables, with its index.
 fn kernels(calls: &Calls) -> Result<BTreeMap<Version, usize>> {
@@ -149,7 +150,8 @@ fn kernels(calls: &Calls) -> Result<BTreeMap<Version, usize>> {
     Ok(all)
 }
 
-fn kernel(text: &str) -> Result<Version> {
+/// Reads `MAJOR.MINOR[.PATCH]`.
+pub(crate) fn kernel(text: &str) -> Result<Version> {
     let numbers: Option<Vec<u16>> = text.split('.').map(|n| n.parse().ok()).collect();
     match numbers.as_deref() {
         Some([major, minor]) => Ok((*major, *minor, 0)),

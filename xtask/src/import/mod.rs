@@ -100,7 +100,7 @@ fn report(source: &Source, old: &[Call], merged: &[Call], version: &str) {
 
 fn print(source: &Source, calls: &[Call], version: &str) -> String {
     let mut out = format!("# System calls of {}. Source: {}, Linux {version}", source.table, source.path);
-    let _ = write!(out, "{}.\n", source.note());
+    let _ = writeln!(out, "{}.", source.note());
     out.push_str("# NUMBER NAME ENTRY COMPAT SINCE [REMOVED]; see README.md beside this file.\n");
     for c in calls {
         let Call { number, name, entry, compat, since, removed } = c;

@@ -8,3 +8,4 @@ pub(crate) mod number;
 pub(crate) mod risk;
 pub(crate) mod syscall;
 pub(crate) mod twin;
+pub(crate) mod variant;
