@@ -87,11 +87,9 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_form_is_not_older() {
-        for variant in all() {
-            for arch in
-                Arch::ALL.iter().copied().filter(|a| variant.kind == Kind::Time64 && a.register_bits() == 32)
-            {
+    fn a_64_bit_time_is_not_older() {
+        for variant in all().filter(|v| v.kind == Kind::Time64) {
+            for arch in Arch::ALL.iter().copied().filter(|a| variant.newer.number(*a).is_some()) {
                 let (old, new) = (variant.older.since(arch), variant.newer.since(arch));
                 assert!(old.is_none() || old <= new, "{} on {arch:?}", variant.newer.name());
             }

@@ -10,6 +10,7 @@ mod multiplex;
 mod risk;
 mod rust;
 pub(crate) mod signature_row;
+pub(crate) mod slots;
 pub(crate) mod syscall;
 mod twin;
 mod variant;

@@ -1,6 +1,7 @@
 //! `tables/syscall.rs`: names, numbers and ages.
 
 use super::calls::{Call, Calls};
+use super::slots;
 use crate::data;
 use crate::files::Result;
 use std::collections::BTreeMap;
@@ -55,6 +56,11 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
     }
     out.push_str("];\n\n/// Every call's name, sorted; `Syscall` indexes it.\n");
     let _ = writeln!(out, "pub(crate) static NAMES: &[&str] = &{:?};\n", calls.names());
+    let slots = slots::fill(calls.names())?;
+    let _ = writeln!(
+        out,
+        "/// Where to find a name in [`NAMES`].\npub(crate) static SLOTS: &[u16] = &{slots:?};\n"
+    );
     out.push_str("/// The numbers of an architecture.\n");
     out.push_str("pub(crate) fn of(arch: Arch) -> &'static Table {\nmatch arch {\n");
     for (table, arches) in USERS {

@@ -8,8 +8,8 @@ mod run;
 
 pub(crate) use check::is_conditional;
 pub use check::{CheckError, CheckErrorKind};
-pub(crate) use run::alu;
 pub use code::Code;
+pub(crate) use run::alu;
 pub use run::{Execution, Final};
 
 use callgate_abi::{Endian, Insn};

@@ -186,9 +186,10 @@ mod tests {
         assert_eq!(kinds("kill-thread @basic-io # x\n"), [Word, Group, Comment, Newline]);
         assert_eq!(kinds("fd:32 <= -1"), [Word, Colon, Number, Le, Minus, Number]);
         assert_eq!(kinds("0x1f..0b10"), [Number, DotDot, Number]);
-        assert_eq!(kinds("a&b&&c|d||!e!=~f"), [
-            Word, And, Word, AndAnd, Word, Or, Word, OrOr, Not, Word, Ne, Tilde, Word
-        ]);
+        assert_eq!(
+            kinds("a&b&&c|d||!e!=~f"),
+            [Word, And, Word, AndAnd, Word, Or, Word, OrOr, Not, Word, Ne, Tilde, Word]
+        );
         assert_eq!(kinds("include \"a\\\"é.cg\""), [Word, Str]);
         assert_eq!(kinds("\"abc\\"), [OpenStr]);
         assert_eq!(kinds("é☃ $%a"), [Junk, Junk, Word]);

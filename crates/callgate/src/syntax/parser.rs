@@ -1,6 +1,8 @@
 //! Statements to their shapes. One malformed statement is one error; the next line starts afresh.
 
-use super::ast::{Expect, ExpectArg, ExpectCall, Kind as Stmt, Name, Rule, Setting, Statement, Target, TargetKind};
+use super::ast::{
+    Expect, ExpectArg, ExpectCall, Kind as Stmt, Name, Rule, Setting, Statement, Target, TargetKind,
+};
 use super::codes;
 use super::lexer::{Kind, Loc, Token};
 use super::report::{Report, span};
@@ -57,13 +59,16 @@ impl<'a> Parser<'a> {
                 Stmt::Arch(self.arches()?)
             }
             (Kind::Word, "default") => self.setting(Setting::Default)?,
-            (Kind::Word, "foreign") => self.setting(Setting::Foreign)?,
+            (Kind::Word, "foreign") => self.foreign()?,
             (Kind::Word, "x32") => self.setting(Setting::X32)?,
             (Kind::Word, "unknown") => self.setting(Setting::Unknown)?,
             (Kind::Word, "group") => self.group()?,
             (Kind::Word, "include") => self.include()?,
             (Kind::Word, "expect") => self.expect_statement()?,
-            (Kind::Word, word) if STATEMENTS.contains(&word) => self.rule()?,
+            (Kind::Word, word) if STATEMENTS.contains(&word) => {
+                let action = self.action()?;
+                Stmt::Rule(self.rule(action)?)
+            }
             _ => return self.no_statement(first),
         };
         match self.peek() {
@@ -97,8 +102,17 @@ impl<'a> Parser<'a> {
         Some(Stmt::Setting(setting, self.action()?))
     }
 
-    fn rule(&mut self) -> Option<Stmt> {
+    /// The setting, or with targets a rule.
+    fn foreign(&mut self) -> Option<Stmt> {
+        self.at += 1;
         let action = self.action()?;
+        Some(match self.peek() {
+            None => Stmt::Setting(Setting::Foreign, action),
+            Some(_) => Stmt::Foreign(self.rule(action)?),
+        })
+    }
+
+    fn rule(&mut self, action: Action) -> Option<Rule> {
         let targets = self.targets()?;
         let on = if self.eat_word("on") { self.arches()? } else { Vec::new() };
         let mut unchecked = false;
@@ -110,7 +124,7 @@ impl<'a> Parser<'a> {
                 return self.error(codes::SYNTAX, token.loc, "`on` stands before `if`");
             }
         }
-        Some(Stmt::Rule(Rule { action, targets, on, when, unchecked }))
+        Some(Rule { action, targets, on, when, unchecked })
     }
 
     fn group(&mut self) -> Option<Stmt> {
@@ -165,7 +179,8 @@ impl<'a> Parser<'a> {
             }
             let first = self.peek_or_end("an argument")?;
             let mut name = None;
-            if first.kind == Kind::Word && self.tokens.get(self.at + 1).is_some_and(|t| t.kind == Kind::Assign)
+            if first.kind == Kind::Word
+                && self.tokens.get(self.at + 1).is_some_and(|t| t.kind == Kind::Assign)
             {
                 name = Some(first.loc);
                 self.at += 2;
@@ -293,7 +308,11 @@ impl<'a> Parser<'a> {
             "kill-thread" => Action::KillThread(small(self)?),
             "errno" => {
                 let Some((loc, _)) = data else {
-                    return self.error(codes::ACTION_DATA, token.loc, "`errno` needs an error: `errno(EPERM)`");
+                    return self.error(
+                        codes::ACTION_DATA,
+                        token.loc,
+                        "`errno` needs an error: `errno(EPERM)`",
+                    );
                 };
                 let value = small(self)?;
                 if value > 4095 {
@@ -393,7 +412,11 @@ impl<'a> Parser<'a> {
             Some(token) => Some(token),
             None => {
                 let last = self.tokens[self.tokens.len() - 1].loc;
-                self.error(codes::SYNTAX, last, format!("expected {wanted} after {}", quoted(self.text(last))))
+                self.error(
+                    codes::SYNTAX,
+                    last,
+                    format!("expected {wanted} after {}", quoted(self.text(last))),
+                )
             }
         }
     }

@@ -63,10 +63,9 @@ impl Report {
         }
         self.suggested += 1;
         match nearest(word, names) {
-            Some(name) => diagnostic.help(format!("did you mean `{name}`?")).fix(
-                format!("replace `{word}` by `{name}`"),
-                vec![Edit { span, text: name.to_string() }],
-            ),
+            Some(name) => diagnostic
+                .help(format!("did you mean `{name}`?"))
+                .fix(format!("replace `{word}` by `{name}`"), vec![Edit { span, text: name.to_string() }]),
             None => diagnostic,
         }
     }

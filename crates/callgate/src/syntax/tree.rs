@@ -122,8 +122,7 @@ fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize)
 fn starts_statement(text: &str, tokens: &[Token], at: usize) -> bool {
     let keyword = tokens[at].kind == Kind::Word && STATEMENTS.contains(&tokens[at].loc.of(text));
     let after = tokens[at + 1..].iter().find(|t| !t.kind.is_trivia());
-    keyword
-        && !after.is_some_and(|t| matches!(t.kind, Kind::Comma | Kind::RBrace | Kind::RParen | Kind::Or))
+    keyword && !after.is_some_and(|t| matches!(t.kind, Kind::Comma | Kind::RBrace | Kind::RParen | Kind::Or))
 }
 
 #[cfg(test)]
@@ -156,10 +155,11 @@ mod tests {
         assert_eq!(statements("allow read,\n  write\nkill a"), ["allow read , write", "kill a"]);
         assert_eq!(statements("allow read,\n\nkill a"), ["allow read ,", "kill a"]);
         assert_eq!(statements("allow a, # x\n # y\n b # z\n"), ["allow a , b"]);
-        assert_eq!(statements("allow a\n  if x == 1\n  && y == 2\n\n# c\n"), [
-            "allow a if x == 1 && y == 2"
-        ]);
-        assert_eq!(statements("allow a if x in {\n  A,\n  B\n}\nlog b"), ["allow a if x in { A , B }", "log b"]);
+        assert_eq!(statements("allow a\n  if x == 1\n  && y == 2\n\n# c\n"), ["allow a if x == 1 && y == 2"]);
+        assert_eq!(
+            statements("allow a if x in {\n  A,\n  B\n}\nlog b"),
+            ["allow a if x in { A , B }", "log b"]
+        );
         assert_eq!(statements("allow a if x in {A\nlog b"), ["allow a if x in { A", "log b"]);
         assert_eq!(statements("allow a if (x == 1\n\nlog b"), ["allow a if ( x == 1", "log b"]);
         assert_eq!(statements("allow a,\n kill,\n b"), ["allow a , kill , b"]);

@@ -102,7 +102,8 @@ impl Lowering<'_> {
             return None;
         };
         let Some(params) = params else {
-            let message = format!("unknown argument `{name}`: those of `{}` have no known names", call.name());
+            let message =
+                format!("unknown argument `{name}`: those of `{}` have no known names", call.name());
             let d = Diagnostic::error(codes::ARGUMENT, message).help("write `arg0:32`, `arg0:64` …");
             self.say(d, loc);
             return None;

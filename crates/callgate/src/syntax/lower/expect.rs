@@ -59,9 +59,7 @@ impl Lowering<'_> {
                 }
                 for arch in arches {
                     let x32 = *arch == Arch::X32;
-                    let wrong = |nr: u32| {
-                        (x32 || *arch == Arch::X86_64) && (nr & Arch::X32_BIT != 0) != x32
-                    };
+                    let wrong = |nr: u32| (x32 || *arch == Arch::X86_64) && (nr & Arch::X32_BIT != 0) != x32;
                     if wrong(first) || wrong(last) {
                         let message = format!("{} is no number of {}", self.text(target.loc), arch.name());
                         let d = Diagnostic::error(codes::EXPECT, message);

@@ -35,7 +35,9 @@ impl<'a> Lowering<'a> {
         let files = self.files;
         let mut names = Vec::new();
         for &(file, index) in &files.order {
-            let Kind::Group { name: loc, targets } = &files.files[file].statements[index].kind else { continue };
+            let Kind::Group { name: loc, targets } = &files.files[file].statements[index].kind else {
+                continue;
+            };
             self.enter(file);
             let name = &self.text(*loc)[1..];
             if group::Group::from_name(name).is_some() {

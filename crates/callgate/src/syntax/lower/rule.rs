@@ -7,39 +7,46 @@ use super::when::Needs;
 use crate::policy::{ArgCmp, Call, Cond, Op, Rule};
 use crate::syntax::ast::{self, TargetKind};
 use crate::syntax::lexer::Loc;
-use callgate_abi::{Action, Arch, Width};
+use callgate_abi::{Arch, Width};
 
 impl Lowering<'_> {
     /// Appends the rules of a statement, or reports what is wrong with it.
     pub(super) fn rule(&mut self, rule: &ast::Rule, loc: Loc) {
-        let numbers = rule.targets.iter().any(|t| matches!(t.kind, TargetKind::Numbers(..)));
-        let Some(on) = self.on(&rule.on, numbers) else { return };
-        let mut arches: Vec<Arch> = Vec::new();
-        for arch in if on.is_empty() { &self.arches } else { &on } {
-            if self.arches.contains(arch) && !arches.contains(arch) {
-                arches.push(*arch);
-            }
-        }
-        let calls = self.targets(&rule.targets, &arches);
-        // A wrong name among the calls says nothing about the condition: go on with the others.
-        let whens = match &rule.when {
-            None => Some(vec![(calls.clone().unwrap_or_default(), on, Cond::True)]),
-            Some(cond) => {
-                let needs = self.needs(cond);
-                self.conditional(cond, rule.unchecked, needs, calls.as_deref().unwrap_or_default(), on, &arches)
-            }
-        };
-        let (Some(_), Some(whens)) = (calls, whens) else { return };
-        for (calls, arches, when) in whens {
-            self.push(calls, arches, when, rule.action, loc);
-        }
+        let rules = self.rules_of(rule, loc);
+        let span = self.span(loc);
+        self.ruled.spans.extend(rules.iter().map(|_| span.clone()));
+        self.ruled.rules.extend(rules);
     }
 
-    fn push(&mut self, calls: Vec<Call>, arches: Vec<Arch>, when: Cond, action: Action, loc: Loc) {
-        let origin = self.origin(loc);
-        self.rules.push(Rule { calls, arches, when, action, origin });
+    /// The same for a rule about unlisted architectures, where names mean nothing.
+    pub(super) fn foreign_rule(&mut self, rule: &ast::Rule, loc: Loc) {
+        let listed = std::mem::take(&mut self.arches);
+        let rules = self.rules_of(rule, loc);
+        self.arches = listed;
         let span = self.span(loc);
-        self.rule_spans.push(span);
+        self.foreign.spans.extend(rules.iter().map(|_| span.clone()));
+        self.foreign.rules.extend(rules);
+    }
+
+    fn rules_of(&mut self, rule: &ast::Rule, loc: Loc) -> Vec<Rule> {
+        let numbers = rule.targets.iter().any(|t| matches!(t.kind, TargetKind::Numbers(..)));
+        let Some(on) = self.on(&rule.on, numbers) else { return Vec::new() };
+        let arches = effective(&self.arches, &on);
+        let calls = self.targets(&rule.targets, &arches);
+        // A wrong name among the calls says nothing about the condition: go on with the others.
+        let known = calls.as_deref().unwrap_or_default();
+        let whens = match &rule.when {
+            None => Some(vec![(known.to_vec(), on, Cond::True)]),
+            Some(cond) => {
+                let needs = self.needs(cond);
+                self.conditional(cond, rule.unchecked, needs, known, on, &arches)
+            }
+        };
+        let (Some(_), Some(whens)) = (calls, whens) else { return Vec::new() };
+        let origin = self.origin(loc);
+        let build =
+            |(calls, arches, when)| Rule { calls, arches, when, action: rule.action, origin: origin.clone() };
+        whens.into_iter().map(build).collect()
     }
 
     /// The condition for every call and architecture, equal ones gathered.
@@ -106,6 +113,17 @@ impl Lowering<'_> {
     }
 }
 
+/// The listed architectures that a rule limited to `on` is about, each once.
+pub(crate) fn effective(listed: &[Arch], on: &[Arch]) -> Vec<Arch> {
+    let mut arches: Vec<Arch> = Vec::new();
+    for arch in if on.is_empty() { listed } else { on } {
+        if listed.contains(arch) && !arches.contains(arch) {
+            arches.push(*arch);
+        }
+    }
+    arches
+}
+
 /// Calls with the condition's index for each architecture; `None` where the call does not exist.
 type Row = (Vec<Call>, Vec<Option<usize>>);
 
@@ -118,7 +136,8 @@ fn gather(
     arches: &[Arch],
 ) -> Vec<(Vec<Call>, Vec<Arch>, Cond)> {
     // Calls that exist nowhere go where they do no harm: with the first rule.
-    let (rows, nowhere): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|r| r.1.iter().any(Option::is_some));
+    let (rows, nowhere): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|r| r.1.iter().any(Option::is_some));
     let mut nowhere: Vec<Call> = nowhere.into_iter().flat_map(|r| r.0).collect();
     let mut rules: Vec<(Vec<Call>, Vec<Arch>, Cond)> = Vec::new();
     for (id, cond) in conds.into_iter().enumerate() {

@@ -18,8 +18,7 @@ impl Lowering<'_> {
         let value = self.evaluate(expr, argument, bits, env)?;
         let limit = if argument.width == Width::W32 || env.narrow { low(32) } else { low(64) };
         if value > limit && !env.unchecked {
-            let message =
-                format!("{} does not fit an argument of 32 bits", quoted(self.text(expr.loc)));
+            let message = format!("{} does not fit an argument of 32 bits", quoted(self.text(expr.loc)));
             let d = Diagnostic::error(codes::VALUE_WIDE, message);
             let d = if env.narrow { d } else { d.help("a width of `:64` compares the whole register") };
             self.say(d, expr.loc);
@@ -74,6 +73,11 @@ impl Lowering<'_> {
     }
 
     fn no_constant(&mut self, loc: Loc, name: &str, argument: &Argument, env: Env) {
+        if env.arch.is_none() {
+            let message = format!("`{name}` has no value where the architecture is unknown");
+            let d = Diagnostic::error(codes::CONSTANT_ABSENT, message).help("write a number");
+            return self.say(d, loc);
+        }
         let having: Vec<Arch> =
             Arch::ALL.iter().copied().filter(|a| constant::value(name, *a).is_some()).collect();
         if !having.is_empty() {

@@ -1,9 +1,9 @@
 //! Conditions, for one call on one architecture.
 
+use super::Lowering;
 use super::argument::{Argument, Env, is_fixed};
 use super::conflict::conflict;
 use super::value::low;
-use super::Lowering;
 use crate::diagnostic::Diagnostic;
 use crate::policy::{ArgCmp, Cond, Op};
 use crate::syntax::ast::{self, Cmp, CondKind, Expr, Item, Relation, Test};
@@ -157,12 +157,12 @@ impl Lowering<'_> {
         if value & !mask == 0 || env.unchecked {
             return Some(());
         }
-        let message = format!(
-            "{} has bits outside the mask {mask:#x}: {:#x}",
-            quoted(self.text(loc)),
-            value & !mask
+        let message =
+            format!("{} has bits outside the mask {mask:#x}: {:#x}", quoted(self.text(loc)), value & !mask);
+        self.say(
+            Diagnostic::error(codes::MASK, message).note("such a comparison can never hold").help(KEEP),
+            loc,
         );
-        self.say(Diagnostic::error(codes::MASK, message).note("such a comparison can never hold").help(KEEP), loc);
         None
     }
 }
