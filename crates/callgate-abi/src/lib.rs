@@ -22,6 +22,7 @@ pub mod signature;
 pub mod syscall;
 mod tables;
 pub mod twin;
+pub mod variant;
 
 pub use action::Action;
 pub use arch::{Arch, Endian};

@@ -6,5 +6,7 @@ pub(crate) mod group;
 pub(crate) mod multiplex;
 pub(crate) mod number;
 pub(crate) mod risk;
+pub(crate) mod slots;
 pub(crate) mod syscall;
 pub(crate) mod twin;
+pub(crate) mod variant;
