@@ -117,10 +117,7 @@ fn blind_spot(calls: &Calls, row: &Row, text: &str) -> Result<Blind> {
     let cells: Vec<&str> = head.split_whitespace().collect();
     let (call, argument, arches) = match cells[..] {
         [call, argument] => (call, argument, Vec::new()),
-        [call, argument, "on", arches] => {
-            let arches = arches.split(',').map(|a| cell::arch(calls, row, a)).collect::<Result<_>>()?;
-            (call, argument, arches)
-        }
+        [call, argument, "on", arches] => (call, argument, cell::arches(row, arches)?),
         _ => return Err(expected()),
     };
     let call = cell::call(calls, row, call)?;
