@@ -1,6 +1,7 @@
 //! `tables/breakage.rs`: what releases began to call. `data/breakages.txt` says at its head what its
 //! lines are.
 
+use super::argument::Arguments;
 use super::calls::Calls;
 use super::cell;
 use crate::data::{self, Row};
@@ -27,12 +28,13 @@ struct Breakage {
 
 /// Reads the rows and sorts them by component, release and call.
 pub(crate) fn generate(calls: &Calls) -> Result<String> {
+    let arguments = Arguments::read(calls)?;
     let mut all: Vec<Breakage> = Vec::new();
     for row in data::rows(FROM)? {
         let (key, text) = row.text.split_once(' ').ok_or_else(|| row.error("expected KEY and a value"))?;
         let (key, text) = (key.to_owned(), text.trim().to_owned());
         if key == "breakage" {
-            all.push(head(calls, row, &text)?);
+            all.push(head(calls, &arguments, row, &text)?);
             continue;
         }
         let current = all.last_mut().ok_or_else(|| row.error("before any breakage"))?;
@@ -66,11 +68,12 @@ fn key(b: &Breakage) -> (&str, Version, u16, &Option<(String, String)>) {
     (&b.component, b.since, b.call, &b.constant)
 }
 
-fn head(calls: &Calls, row: Row, text: &str) -> Result<Breakage> {
+fn head(calls: &Calls, arguments: &Arguments<'_>, row: Row, text: &str) -> Result<Breakage> {
     let cells: Vec<&str> = text.split_whitespace().collect();
     let (component, since, call, constant) = match cells[..] {
         [component, since, call] => (component, since, call, None),
         [component, since, call, argument, constant] => {
+            arguments.check(&row, call, argument, &[])?;
             (component, since, call, Some((argument.to_owned(), constant.to_owned())))
         }
         _ => return Err(row.error("expected breakage COMPONENT VERSION CALL [ARGUMENT CONSTANT]")),

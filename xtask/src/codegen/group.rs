@@ -5,12 +5,14 @@
 //! - `source NAME [VERSION]` — first, once. Of several versions the highest gets the plain names, the
 //!   others `NAME:VERSION`.
 //! - `group NAME — SUMMARY` — begins a set; then its members, one a line:
-//!   `CALL`, `CALL if CONDITION` or `@GROUP` (a set of the same source, or a plain name of another).
+//!   `CALL`, `CALL if CONDITION` (in the policy language, with the kernel's argument names) or `@GROUP` (a set of the same source, or a plain name of another).
 //!
 //! `absent.txt` there explains the names that no table has: `NAME — REASON`, where a trailing `*`
 //! stands for any ending.
 
+use super::argument::Arguments;
 use super::calls::Calls;
+use super::cell;
 use crate::data::{self, Row};
 use crate::files::{self, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +25,9 @@ const ABSENT: &str = "data/groups/absent.txt";
 pub(crate) fn generate(calls: &Calls) -> Result<String> {
     let absent = read_absent(calls)?;
     let groups = read_groups()?;
-    let mut resolver = Resolver { calls, absent: &absent, used: BTreeSet::new(), groups: &groups };
+    let arguments = Arguments::read(calls)?;
+    let mut resolver =
+        Resolver { calls, arguments: &arguments, absent: &absent, used: BTreeSet::new(), groups: &groups };
     let mut expanded = Vec::new();
     for name in groups.keys() {
         expanded.push((name, resolver.expand(name, &mut Vec::new())?));
@@ -158,6 +162,8 @@ fn read_file(rows: Vec<Row>, file: &str) -> Result<(Source, Vec<(String, Set)>)>
 struct Expanded {
     /// By call index; `None` means whatever the arguments.
     members: BTreeMap<u16, Option<String>>,
+    /// For members with a condition: the architectures where it cannot be asked.
+    except: BTreeMap<u16, BTreeSet<&'static str>>,
     absent: BTreeSet<String>,
 }
 
@@ -178,6 +184,7 @@ impl Expanded {
 
 struct Resolver<'a> {
     calls: &'a Calls,
+    arguments: &'a Arguments<'a>,
     absent: &'a [Absent],
     /// The absent names that some group has.
     used: BTreeSet<String>,
@@ -208,6 +215,9 @@ impl Resolver<'_> {
                 for (call, condition) in &inner.members {
                     out.add(*call, condition.as_deref());
                 }
+                for (call, arches) in inner.except {
+                    out.except.entry(call).or_default().extend(arches);
+                }
                 out.absent.extend(inner.absent);
                 continue;
             }
@@ -216,7 +226,12 @@ impl Resolver<'_> {
                 None => (row.text.as_str(), None),
             };
             match self.calls.index(call) {
-                Some(index) => out.add(index, condition),
+                Some(index) => {
+                    out.add(index, condition);
+                    let lacking =
+                        condition.map_or(Ok(Vec::new()), |c| self.arguments.lacking(row, call, c))?;
+                    out.except.entry(index).or_default().extend(lacking);
+                }
                 None if self.absent.iter().any(|a| a.matches(call)) => {
                     self.used.insert(call.to_owned());
                     out.absent.insert(call.to_owned());
@@ -235,7 +250,7 @@ fn write_tables(
     explained: &[(&str, &str)],
 ) -> Result<String> {
     let mut out = String::from(
-        "use crate::group::Group;\nuse crate::syscall::Syscall;\n\n\
+        "use crate::arch::Arch;\nuse crate::group::Group;\nuse crate::syscall::Syscall;\n\n\
          /// The names that groups list and no table has, with the reason; by name.\n\
          pub(crate) static ABSENT: &[(&str, &str)] = &[\n",
     );
@@ -254,6 +269,14 @@ fn write_tables(
         for (call, condition) in &set.members {
             if let Some(condition) = condition {
                 let _ = writeln!(out, "(Syscall::from_index({call}), {condition:?}),");
+            }
+        }
+        out.push_str("],\nexcept: &[");
+        for (call, arches) in &set.except {
+            if set.members[call].is_some() && !arches.is_empty() {
+                let arches: Vec<String> =
+                    arches.iter().map(|a| format!("Arch::{}", cell::variant(a))).collect();
+                let _ = writeln!(out, "(Syscall::from_index({call}), &[{}]),", arches.join(", "));
             }
         }
         out.push_str("],\nabsent: &[");

@@ -1,5 +1,6 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
+mod argument;
 mod audit;
 mod breakage;
 pub(crate) mod calls;
