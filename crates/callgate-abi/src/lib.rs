@@ -8,6 +8,7 @@
 
 pub mod action;
 pub mod arch;
+pub mod breakage;
 pub mod constant;
 pub mod data;
 pub mod ecosystem;

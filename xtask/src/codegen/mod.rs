@@ -1,6 +1,8 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
+mod argument;
 mod audit;
+mod breakage;
 pub(crate) mod calls;
 mod cell;
 pub(crate) mod errno;
@@ -29,6 +31,9 @@ struct Table {
 }
 
 const TABLES: &[Table] = &[
+    Table { file: "breakage.rs", from: "data/breakages.txt", generate: breakage::generate },
+    Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
+    Table { file: "group.rs", from: "data/groups", generate: group::generate },
     Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
     Table { file: "errno.rs", from: "data/errno", generate: errno::generate },
     Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },

@@ -1,4 +1,5 @@
 pub(crate) mod audit;
+pub(crate) mod breakage;
 pub(crate) mod constant;
 pub(crate) mod errno;
 pub(crate) mod essential;
