@@ -7,6 +7,7 @@
 //! * [`spawn`]: start a command under filters and stay out of its way;
 //! * [`listener`]: receive and answer the calls a filter hands over;
 //! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
+//! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`error`]: how every failure is told.
 //!
 //! # Safety
@@ -20,6 +21,8 @@ pub mod install;
 pub mod listener;
 pub mod memory;
 pub mod pidfd;
+pub mod process;
+pub mod ptrace;
 mod raw;
 pub mod scm;
 mod shared;
