@@ -1,11 +1,11 @@
 //! Reading: what every reader returns, and the way to each of them.
 
 use crate::detect::Format;
-use crate::oci;
+
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
-use crate::suggest;
-use callgate::{Arch, Origin, Policy, Syscall};
+use crate::{go_seccomp, oci, seccompiler, spo, suggest};
+use callgate::{Action, Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,6 +63,28 @@ pub enum Effect {
     Weaker,
 }
 
+impl Effect {
+    /// The effect of a call that gets `now` instead of `before`. Calls that ask somebody (`Notify`,
+    /// `Trace`) stand between those that are refused and those that are executed.
+    pub fn of(before: Action, now: Action) -> Effect {
+        let openness = |action: Action| match action {
+            Action::Allow(_) | Action::Log(_) => 2,
+            Action::Notify(_) | Action::Trace(_) => 1,
+            Action::KillProcess(_)
+            | Action::KillThread(_)
+            | Action::Trap(_)
+            | Action::Errno(_)
+            | Action::Unknown(_) => 0,
+        };
+        match openness(now).cmp(&openness(before)) {
+            std::cmp::Ordering::Greater => Effect::Weaker,
+            std::cmp::Ordering::Less => Effect::Stricter,
+            std::cmp::Ordering::Equal if before == now => Effect::None,
+            std::cmp::Ordering::Equal => Effect::Different,
+        }
+    }
+}
+
 /// Something worth saying about a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
@@ -106,12 +128,23 @@ pub struct Listener {
 /// # Errors
 /// Everything wrong with the file, with its place.
 pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
-    read_as(text, format, options).map_err(|e| e.in_file(options.file.as_ref()))
+    let read = || {
+        let mut import = read_as(text, format, options)?;
+        if let Some(name) = &options.pick {
+            let picked = import.pick(name)?.clone();
+            import.policies = vec![picked];
+        }
+        Ok(import)
+    };
+    read().map_err(|e: Error| e.in_file(options.file.as_ref()))
 }
 
 fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
     match format {
         Format::Oci | Format::Docker | Format::Containers => oci::read(text, format, options),
+        Format::Spo => spo::read(text, options),
+        Format::Seccompiler => seccompiler::read(text, options),
+        Format::GoSeccomp => go_seccomp::read(text, options),
         _ => Err(Error::new(Place::default(), format!("{} files cannot be read", format.name()))),
     }
 }
@@ -213,6 +246,11 @@ impl Collect {
             }
             self.problem(problem);
         }
+    }
+
+    /// Whether names nobody knows are to be left out.
+    pub fn ignores_unknown(&self) -> bool {
+        self.ignore_unknown
     }
 
     /// The origin of a rule written at a place of this file.

@@ -27,7 +27,6 @@ struct Table {
 }
 
 const TABLES: &[Table] = &[
-    Table { file: "errno.rs", from: "data/errno.txt", generate: errno::generate },
     Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
     Table { file: "group.rs", from: "data/groups", generate: group::generate },
     Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
