@@ -1,2 +1,40 @@
-//! Chores.
-fn main() {}
+//! Chores of the callgate workspace: `cargo xtask CHORE`.
+
+mod codegen;
+mod data;
+mod files;
+mod import;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+
+  codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
+  import-kernel DIR    bring data/ up to the kernel source tree in DIR
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["codegen"] => codegen::write(),
+        ["codegen", "--check"] => codegen::check(),
+        ["import-kernel", tree] => import::kernel(tree),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
