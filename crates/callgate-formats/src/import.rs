@@ -108,7 +108,10 @@ pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Err
     read_as(text, format, options).map_err(|e| e.in_file(options.file.as_ref()))
 }
 
-fn read_as(_text: &str, format: Format, _options: &Options) -> Result<Import, Error> {
+fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
+    if format == Format::Kafel {
+        return crate::kafel::read(text, options);
+    }
     Err(Error::new(Place::default(), format!("{} files cannot be read", format.name())))
 }
 
@@ -208,6 +211,18 @@ impl Collect {
                 problem = problem.help(format!("did you mean {near}?"));
             }
             self.problem(problem);
+        }
+    }
+
+    /// Adds advice to the problem recorded last, unless it has some.
+    pub(crate) fn advise(&mut self, help: impl Into<String>) {
+        if self.ignore_unknown {
+            return;
+        }
+        if let Some(last) = self.problems.last_mut()
+            && last.help.is_none()
+        {
+            last.help = Some(help.into());
         }
     }
 

@@ -11,8 +11,10 @@ mod detect;
 mod export;
 mod host;
 mod import;
+mod kafel;
 mod options;
 mod place;
+mod scan;
 mod stack;
 mod suggest;
 
