@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 mod errno;
 mod rust;
+pub(crate) mod signature_row;
 mod syscall;
 
 use crate::files::{self, Result};

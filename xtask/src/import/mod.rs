@@ -1,5 +1,6 @@
 //! `cargo xtask import-kernel DIR`: from a kernel source tree to `data/`.
 
+mod signature;
 mod tbl;
 
 use crate::codegen::calls::{Call, Calls};
@@ -8,11 +9,17 @@ use std::fmt::Write as _;
 use std::path::Path;
 use tbl::{Source, TABLES};
 
-/// Brings `data/syscalls` up to the kernel in `tree`: new rows are "since" that kernel, rows it no longer
-/// has are "removed" in it, everything known before stays.
+/// Brings everything under `data/` that a kernel source tree can tell up to the one in `tree`.
 pub(crate) fn kernel(tree: &str) -> Result<()> {
     let tree = Path::new(tree);
     let version = version(tree)?;
+    calls(tree, &version)?;
+    signature::import(tree, &version)
+}
+
+/// `data/syscalls`: new rows are "since" that kernel, rows it no longer has are "removed" in it, everything
+/// known before stays.
+fn calls(tree: &Path, version: &str) -> Result<()> {
     let known = Calls::read()?;
     for source in TABLES {
         let found = source.read(tree)?;
@@ -21,9 +28,9 @@ pub(crate) fn kernel(tree: &str) -> Result<()> {
             continue;
         }
         let old = known.tables.get(source.table).map_or(&[][..], Vec::as_slice);
-        let merged = merge(old, found, &version);
-        report(source, old, &merged, &version);
-        files::write(format!("data/syscalls/{}.txt", source.table), &print(source, &merged, &version))?;
+        let merged = merge(old, found, version);
+        report(source, old, &merged, version);
+        files::write(format!("data/syscalls/{}.txt", source.table), &print(source, &merged, version))?;
     }
     Ok(())
 }
