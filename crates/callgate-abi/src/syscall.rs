@@ -9,8 +9,13 @@ use crate::tables::syscall as table;
 pub struct Syscall(u16);
 
 impl Syscall {
-    pub(crate) fn from_index(index: u16) -> Syscall {
+    pub(crate) const fn from_index(index: u16) -> Syscall {
         Syscall(index)
+    }
+
+    /// The position in the table, the inverse of `from_index`.
+    pub(crate) const fn index(self) -> u16 {
+        self.0
     }
 
     /// The call with this name (the `__NR_` spelling of the kernel's headers).

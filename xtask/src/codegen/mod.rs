@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 mod errno;
+mod group;
 mod rust;
 pub(crate) mod signature_row;
 mod syscall;
@@ -21,6 +22,7 @@ struct Table {
 
 const TABLES: &[Table] = &[
     Table { file: "errno.rs", from: "data/errno.txt", generate: errno::generate },
+    Table { file: "group.rs", from: "data/groups", generate: group::generate },
     Table { file: "syscall.rs", from: "data/syscalls", generate: syscall::generate },
 ];
 

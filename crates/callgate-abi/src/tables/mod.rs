@@ -1,3 +1,4 @@
 pub(crate) mod constant;
 pub(crate) mod errno;
+pub(crate) mod group;
 pub(crate) mod syscall;
