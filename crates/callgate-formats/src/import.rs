@@ -3,6 +3,7 @@
 use crate::detect::Format;
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
+use crate::scan::{Pos, Source};
 use crate::suggest;
 use callgate::{Arch, Origin, Policy, Syscall};
 use std::fmt;
@@ -109,8 +110,10 @@ pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Err
 }
 
 fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
-    if format == Format::Kafel {
-        return crate::kafel::read(text, options);
+    match format {
+        Format::Kafel => return crate::kafel::read(text, options),
+        Format::Minijail | Format::MinijailPython => return crate::minijail::read(text, format, options),
+        _ => {}
     }
     Err(Error::new(Place::default(), format!("{} files cannot be read", format.name())))
 }
@@ -211,6 +214,24 @@ impl Collect {
                 problem = problem.help(format!("did you mean {near}?"));
             }
             self.problem(problem);
+        }
+    }
+
+    /// [`Collect::unknown`] at a place of a text that may be an included one.
+    pub(crate) fn unknown_in<'a>(
+        &mut self,
+        source: &Source,
+        kind: &str,
+        name: &str,
+        pos: Pos,
+        effect: Effect,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) {
+        let place = if self.ignore_unknown { source.place(pos) } else { Place::at(pos.line, pos.col) };
+        let before = self.problems.len();
+        self.unknown(kind, name, place, effect, candidates);
+        if let Some(problem) = self.problems.get_mut(before) {
+            problem.file = source.name.clone();
         }
     }
 

@@ -12,6 +12,7 @@ mod export;
 mod host;
 mod import;
 mod kafel;
+mod minijail;
 mod options;
 mod place;
 mod scan;

@@ -45,8 +45,9 @@ impl Source {
             return Err(self.error(pos, format!("{path} is included, but files cannot be opened here")));
         };
         let full = base.join(path);
-        let text = open(&full)
-            .map_err(|e| self.error(pos, format!("the included file {} cannot be read: {e}", full.display())))?;
+        let text = open(&full).map_err(|e| {
+            self.error(pos, format!("the included file {} cannot be read: {e}", full.display()))
+        })?;
         Ok(Source { name: Some(full.display().to_string().into()), included: true, text: text.into() })
     }
 

@@ -1,7 +1,7 @@
 //! Kafel's words: what its lexer accepts, and nothing it does not.
 
-use crate::scan::{Pos, Scanner, Source};
 use crate::place::Error;
+use crate::scan::{Pos, Scanner, Source};
 
 /// One word of a policy and where it starts.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,8 +90,10 @@ pub(super) fn tokens(source: &Source) -> Result<Vec<Token>, Error> {
                         Kind::Directive("include")
                     }
                     other => {
-                        return Err(source
-                            .error(pos, format!("unknown directive `#{other}`, expected #define or #include")));
+                        return Err(source.error(
+                            pos,
+                            format!("unknown directive `#{other}`, expected #define or #include"),
+                        ));
                     }
                 }
             }

@@ -112,14 +112,13 @@ impl Lower<'_> {
     }
 
     fn unknown_call(&mut self, name: &str, arch: Arch, at: &Located, effect: Effect) {
-        let place = at.source.place(at.pos);
         let kind = format!("system call on {}", arch.name());
         match callgate::Syscall::from_name(name).and_then(|c| names::name_of(c, arch)) {
             Some(other) if other != name => {
-                self.collect.unknown(&kind, name, place, effect, std::iter::empty());
+                self.collect.unknown_in(&at.source, &kind, name, at.pos, effect, std::iter::empty());
                 self.collect.advise(format!("kafel calls it {other}"));
             }
-            _ => self.collect.unknown(&kind, name, place, effect, names::all(arch)),
+            _ => self.collect.unknown_in(&at.source, &kind, name, at.pos, effect, names::all(arch)),
         }
     }
 }
@@ -154,14 +153,13 @@ struct Bits {
 
 fn bits(expr: &Expr, args: &[(&str, Width)]) -> Result<Bits, Problem> {
     match &expr.kind {
-        ExprKind::Number(n) => {
-            Ok(Bits { arg: None, mask: 0, fixed: *n, wide: *n > u64::from(u32::MAX) })
-        }
+        ExprKind::Number(n) => Ok(Bits { arg: None, mask: 0, fixed: *n, wide: *n > u64::from(u32::MAX) }),
         ExprKind::Arg(name) => {
             let found = args.iter().position(|a| a.0 == name);
             let index = found.and_then(|i| u8::try_from(i).ok()).and_then(ArgIndex::new);
             let (Some(i), Some(index)) = (found, index) else {
-                let mut problem = expr.at.source.problem(expr.at.pos, format!("no argument or constant is called {name}"));
+                let mut problem =
+                    expr.at.source.problem(expr.at.pos, format!("no argument or constant is called {name}"));
                 if let Some(near) = suggest::nearest(name, args.iter().map(|a| a.0)) {
                     problem = problem.help(format!("did you mean {near}?"));
                 } else if !args.is_empty() {
@@ -211,7 +209,9 @@ fn one_arg(a: &Bits, b: &Bits, place: &Located) -> Result<Option<(ArgIndex, Stri
     match (&a.arg, &b.arg) {
         (Some((i, left)), Some((j, right))) if i != j => Err(at(
             place,
-            format!("{left} and {right}: two arguments in one comparison; a policy compares one argument with constants"),
+            format!(
+                "{left} and {right}: two arguments in one comparison; a policy compares one argument with constants"
+            ),
         )),
         (Some(arg), _) | (None, Some(arg)) => Ok(Some(arg.clone())),
         (None, None) => Ok(None),
@@ -237,7 +237,10 @@ fn compare(op: Comparison, left: Bits, right: Bits, place: &Located) -> Result<C
         (right, left.fixed, op)
     } else {
         let name = arg.map(|a| a.1).unwrap_or_default();
-        return Err(at(place, format!("{name} is on both sides; a policy compares an argument with constants")));
+        return Err(at(
+            place,
+            format!("{name} is on both sides; a policy compares an argument with constants"),
+        ));
     };
     let Some((arg, _)) = arg.filter(|_| x.mask != 0) else {
         let holds = match op {

@@ -5,6 +5,8 @@ mod lex;
 mod lower;
 mod names;
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};

@@ -104,7 +104,8 @@ impl Parser<'_> {
                 }
                 Kind::Newline | Kind::End if any => return Ok(()),
                 other => {
-                    let message = format!("expected a file name in quotes after #include, not {}", other.shown());
+                    let message =
+                        format!("expected a file name in quotes after #include, not {}", other.shown());
                     return Err(words.source.error(pos, message));
                 }
             }
@@ -359,8 +360,7 @@ fn action_data(words: &mut Words) -> Result<u16, Error> {
 fn arch(words: &mut Words) -> Result<Arch, Error> {
     let pos = words.pos();
     let name = words.name("an architecture")?;
-    super::names::arch(&name)
-        .ok_or_else(|| words.source.error(pos, format!("unknown architecture {name}")))
+    super::names::arch(&name).ok_or_else(|| words.source.error(pos, format!("unknown architecture {name}")))
 }
 
 impl Words {
