@@ -112,6 +112,7 @@ pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Err
 fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
     match format {
         Format::Kafel => return crate::kafel::read(text, options),
+        Format::Systemd => return crate::systemd::read(text, options),
         Format::Minijail | Format::MinijailPython => return crate::minijail::read(text, format, options),
         _ => {}
     }

@@ -18,6 +18,7 @@ mod place;
 mod scan;
 mod stack;
 mod suggest;
+mod systemd;
 
 pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};
