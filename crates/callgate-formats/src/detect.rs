@@ -1,5 +1,7 @@
 //! What a file is, and why it is taken for that.
 
+use crate::json;
+use crate::tree::{At, Keys, Value};
 use std::path::Path;
 
 macro_rules! formats {
@@ -78,13 +80,93 @@ pub struct Detected {
 }
 
 /// Says what a file is, by its contents first and its name second; `None` if nothing fits.
+///
+/// ```
+/// use callgate_formats::{Format, detect};
+/// let found = detect(None, br#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []}"#).unwrap();
+/// assert_eq!(found.format, Format::Oci);
+/// assert_eq!(found.why, "it has defaultAction and syscalls, and no key of another dialect");
+/// ```
 pub fn detect(path: Option<&Path>, bytes: &[u8]) -> Option<Detected> {
-    let _ = bytes;
-    let extension = path?.extension()?.to_str()?;
+    let text = std::str::from_utf8(bytes).ok();
+    text.and_then(json_like).or_else(|| text.and_then(yaml_like)).or_else(|| path.and_then(by_name))
+}
+
+fn found(format: Format, why: impl Into<String>) -> Option<Detected> {
+    Some(Detected { format, why: why.into() })
+}
+
+fn by_name(path: &Path) -> Option<Detected> {
+    let extension = path.extension()?.to_str()?;
     let format = match extension {
         "cg" => Format::Callgate,
         "bpf" => Format::Bpf,
         _ => return None,
     };
-    Some(Detected { format, why: format!("the name ends in .{extension}") })
+    found(format, format!("the name ends in .{extension}"))
+}
+
+fn json_like(text: &str) -> Option<Detected> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    let root = json::parse(text).ok()?;
+    let at = At::root(&root, Keys::AnyCase);
+    if at.get("linux").is_some_and(|l| l.has("seccomp")) {
+        return found(Format::Oci, "it has linux.seccomp, as a bundle's config.json");
+    }
+    if at.has("defaultAction") || at.has("syscalls") {
+        return container_profile(&at);
+    }
+    let filters = at.members().ok()?.next().is_some()
+        && at.members().ok()?.all(|(_, thread)| {
+            thread.has("filter") && (thread.has("default_action") || thread.has("mismatch_action"))
+        });
+    if filters {
+        found(Format::Seccompiler, "every member has a filter and the action for what it does not match")
+    } else {
+        None
+    }
+}
+
+fn container_profile(at: &At<'_, '_>) -> Option<Detected> {
+    let rules = at.get("syscalls");
+    let in_rule = |key: &str, kind: fn(&Value) -> bool| {
+        rules
+            .as_ref()
+            .and_then(|r| r.elements().ok())
+            .is_some_and(|mut rules| rules.any(|rule| rule.get(key).is_some_and(|v| kind(v.value()))))
+    };
+    if at.has("defaultErrno") {
+        return found(Format::Containers, "it has defaultErrno, which only containers-common knows");
+    }
+    if in_rule("errno", |v| matches!(v, Value::String(_))) {
+        return found(Format::Containers, "a rule has an errno by name, which only containers-common knows");
+    }
+    if at.has("archMap") {
+        return found(Format::Docker, "it has archMap, a key of Docker's dialect");
+    }
+    for key in ["name", "comment", "includes", "excludes"] {
+        let filled = |v: &Value| match v {
+            Value::String(s) => !s.is_empty(),
+            Value::Object(members) => !members.is_empty(),
+            _ => false,
+        };
+        if in_rule(key, filled) {
+            return found(Format::Docker, format!("a rule has {key}, a key of Docker's dialect"));
+        }
+    }
+    found(Format::Oci, "it has defaultAction and syscalls, and no key of another dialect")
+}
+
+fn yaml_like(text: &str) -> Option<Detected> {
+    let line = |wanted: &str| text.lines().any(|l| l.trim_end() == wanted);
+    if line("kind: SeccompProfile") || line("kind: \"SeccompProfile\"") {
+        return found(Format::Spo, "it is a Kubernetes object of kind SeccompProfile");
+    }
+    let key = |wanted: &str| text.lines().any(|l| l.trim_start().starts_with(wanted));
+    if key("default_action:") && key("syscalls:") {
+        return found(Format::GoSeccomp, "it has default_action and syscalls, in YAML");
+    }
+    None
 }

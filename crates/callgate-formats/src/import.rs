@@ -5,6 +5,7 @@ use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::scan::{Pos, Source};
 use crate::suggest;
+use crate::{kafel, minijail, oci, systemd};
 use callgate::{Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
@@ -111,12 +112,12 @@ pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Err
 
 fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
     match format {
-        Format::Kafel => return crate::kafel::read(text, options),
-        Format::Systemd => return crate::systemd::read(text, options),
-        Format::Minijail | Format::MinijailPython => return crate::minijail::read(text, format, options),
-        _ => {}
+        Format::Oci | Format::Docker | Format::Containers => oci::read(text, format, options),
+        Format::Kafel => kafel::read(text, options),
+        Format::Systemd => systemd::read(text, options),
+        Format::Minijail | Format::MinijailPython => minijail::read(text, format, options),
+        _ => Err(Error::new(Place::default(), format!("{} files cannot be read", format.name()))),
     }
-    Err(Error::new(Place::default(), format!("{} files cannot be read", format.name())))
 }
 
 /// Feeds arbitrary bytes to a reader and drops the result; it must return. The entry of every fuzz

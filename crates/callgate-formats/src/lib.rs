@@ -7,18 +7,27 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod containers;
 mod detect;
+mod docker;
 mod export;
 mod host;
 mod import;
+mod json;
 mod kafel;
+mod libseccomp;
 mod minijail;
+mod oci;
 mod options;
 mod place;
+mod profile;
+mod runtime;
 mod scan;
 mod stack;
 mod suggest;
 mod systemd;
+mod tree;
+mod yaml;
 
 pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};

@@ -1,11 +1,17 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
+mod audit;
 pub(crate) mod calls;
+mod cell;
 mod errno;
+mod essential;
 mod group;
+mod multiplex;
+mod risk;
 mod rust;
 pub(crate) mod signature_row;
 mod syscall;
+mod twin;
 
 use crate::files::{self, Result};
 use calls::Calls;
@@ -21,9 +27,14 @@ struct Table {
 }
 
 const TABLES: &[Table] = &[
-    Table { file: "errno.rs", from: "data/errno.txt", generate: errno::generate },
+    Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
     Table { file: "group.rs", from: "data/groups", generate: group::generate },
+    Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
+    Table { file: "errno.rs", from: "data/errno", generate: errno::generate },
+    Table { file: "multiplex.rs", from: "data/multiplex.txt", generate: multiplex::generate },
+    Table { file: "risk.rs", from: "data/risks.txt", generate: risk::generate },
     Table { file: "syscall.rs", from: "data/syscalls", generate: syscall::generate },
+    Table { file: "twin.rs", from: "data/twins.txt", generate: twin::generate },
 ];
 
 /// Writes every table.

@@ -1,5 +1,8 @@
 //! `cargo xtask import-kernel DIR`: from a kernel source tree to `data/`.
 
+mod audit;
+mod define;
+mod errno;
 mod signature;
 mod tbl;
 
@@ -21,6 +24,7 @@ pub(crate) fn kernel(tree: &str) -> Result<()> {
 /// known before stays.
 fn calls(tree: &Path, version: &str) -> Result<()> {
     let known = Calls::read()?;
+    files::write("data/kernel.txt", &format!("# The newest kernel that data/ describes.\n{version}\n"))?;
     for source in TABLES {
         let found = source.read(tree)?;
         if found.is_empty() {
@@ -32,7 +36,8 @@ fn calls(tree: &Path, version: &str) -> Result<()> {
         report(source, old, &merged, version);
         files::write(format!("data/syscalls/{}.txt", source.table), &print(source, &merged, version))?;
     }
-    Ok(())
+    errno::import(tree, version)?;
+    audit::import(tree, version)
 }
 
 /// `7.2`, from the tree's Makefile.

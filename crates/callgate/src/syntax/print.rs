@@ -1,0 +1,6 @@
+use crate::policy::Policy;
+/// todo
+pub fn print(policy: &Policy) -> String {
+    let _ = policy;
+    String::new()
+}
