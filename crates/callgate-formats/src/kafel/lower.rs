@@ -48,6 +48,7 @@ pub(super) fn lower(program: &Program, arches: &[Arch], collect: &mut Collect) -
         // Kafel does not look at bit 30: an x32 number is a number it has no rule for.
         x32: Some(default),
         unknown: None,
+        foreign: Vec::new(),
     }
 }
 

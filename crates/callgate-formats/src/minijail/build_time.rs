@@ -381,6 +381,7 @@ impl Reader<'_> {
             bad_arch: self.fail,
             x32: Some(default),
             unknown: None,
+            foreign: Vec::new(),
         })
     }
 }

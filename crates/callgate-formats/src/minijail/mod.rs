@@ -47,7 +47,7 @@ pub(crate) fn read(text: &str, format: Format, options: &Options) -> Result<Impo
             let rules = run_time::read(&source, arch, fail, options, &mut collect)?;
             // Bit 30 is not looked at: an x32 number is one without a line.
             let bad_arch = Action::KILL_THREAD;
-            Policy { arches: vec![arch], rules, default: fail, bad_arch, x32: Some(fail), unknown: None }
+            Policy { arches: vec![arch], rules, default: fail, bad_arch, x32: Some(fail), unknown: None, foreign: Vec::new() }
         }
     };
     collect.check()?;

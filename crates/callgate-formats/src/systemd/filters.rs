@@ -122,7 +122,7 @@ impl Build<'_> {
             return;
         }
         // A filter lets the architectures it is not for pass, x32 by its numbers.
-        let policy = Policy { arches, rules, default, bad_arch: Action::ALLOW, x32: None, unknown: None };
+        let policy = Policy { arches, rules, default, bad_arch: Action::ALLOW, x32: None, unknown: None, foreign: Vec::new() };
         self.out.push(Named { name: Some(name.into()), policy });
     }
 
@@ -309,6 +309,7 @@ impl Build<'_> {
             bad_arch: Action::KILL_THREAD,
             x32: None,
             unknown: None,
+            foreign: Vec::new(),
         };
         self.out.push(Named { name: Some("SystemCallArchitectures".into()), policy });
     }
