@@ -33,5 +33,6 @@ pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};
 pub use host::{Capabilities, Kernel};
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
+pub use minijail::Constants;
 pub use options::{Open, Options, Runtime};
 pub use place::{Error, Place, Problem};

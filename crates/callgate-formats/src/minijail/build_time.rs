@@ -125,15 +125,17 @@ impl Reader<'_> {
         }
     }
 
-    /// A frequency file only shapes the program; where it can be opened it is checked all the same.
+    /// A frequency file only shapes the program: one that is missing changes no decision, one that is
+    /// there is checked all the same.
     fn frequency(&mut self, source: &Source, path: &str, pos: Pos) -> Result<(), Error> {
-        self.collect
-            .note(source.place(pos), "a frequency file only shapes the program, it changes no decision");
-        if self.options.open.is_none() {
-            return Ok(());
+        match source.include(&source.directory(), path, pos, self.options) {
+            Ok(file) => super::frequency::check(&file, self.arch, self.collect),
+            Err(_) => {
+                let what = format!("the frequency file {path} is not at hand; it only shapes the program");
+                self.collect.note(source.place(pos), what);
+                Ok(())
+            }
         }
-        let file = source.include(&source.directory(), path, pos, self.options)?;
-        super::frequency::check(&file, self.arch, self.collect)
     }
 
     fn filters(&mut self, words: &mut Words<'_>) -> Result<(), Error> {
@@ -168,7 +170,7 @@ impl Reader<'_> {
             false => Effect::Stricter,
         };
         for (name, pos) in calls {
-            let Some(call) = words::syscall(name, self.arch, words.source, pos, effect, self.collect) else {
+            let Some(call) = words::syscall(&name, self.arch, words.source, pos, effect, self.collect) else {
                 continue;
             };
             let at = *self.index.entry(call).or_insert_with(|| {
@@ -188,8 +190,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A call's name with its metadata; nothing if the metadata is for other architectures.
-    fn descriptor<'t>(&mut self, words: &mut Words<'t>) -> Result<Option<(&'t str, Pos)>, Error> {
+    /// A call or a group with its metadata; nothing if the metadata is for other architectures.
+    fn descriptor(&mut self, words: &mut Words<'_>) -> Result<Vec<(String, Pos)>, Error> {
         let token = words.take("a system call")?;
         // `kill` is a call too.
         if token.kind != Kind::Word && token.text != "kill" {
@@ -201,11 +203,19 @@ impl Reader<'_> {
             here = self.metadata(words)?;
             words.expect("]")?;
         }
-        if here && token.text.contains('@') {
-            let what = format!("{}: groups come from a constants file, which has none here", token.text);
-            return Err(words.source.error(token.pos, what));
+        if !here {
+            return Ok(Vec::new());
         }
-        Ok(here.then_some((token.text, token.pos)))
+        if !token.text.contains('@') {
+            return Ok(vec![(token.text.to_owned(), token.pos)]);
+        }
+        match self.options.constants.as_ref().and_then(|c| c.group(token.text)) {
+            Some(calls) => Ok(calls.iter().map(|name| (name.clone(), token.pos)).collect()),
+            None => {
+                let what = format!("{}: no constants file with such a group of calls was given", token.text);
+                Err(words.source.error(token.pos, what))
+            }
+        }
     }
 
     fn metadata(&self, words: &mut Words<'_>) -> Result<bool, Error> {
@@ -300,7 +310,7 @@ impl Reader<'_> {
     fn single(&self, words: &mut Words<'_>) -> Result<u64, Error> {
         let token = words.take("a constant")?;
         let number = match token.kind {
-            Kind::Word => words::named(token.text, self.arch).map(i128::from),
+            Kind::Word => words::named(token.text, self.arch, self.options).map(i128::from),
             Kind::Number => value(token.text),
             _ => {
                 let what = format!("expected a constant, not `{}`", token.text);

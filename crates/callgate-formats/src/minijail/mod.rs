@@ -1,12 +1,15 @@
 //! minijail's policy files (ChromeOS, Android, crosvm), in both of their dialects.
 
 mod build_time;
+mod constants;
 mod frequency;
 mod lex;
 mod run_time;
 #[cfg(test)]
 mod tests;
 mod words;
+
+pub use constants::Constants;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};

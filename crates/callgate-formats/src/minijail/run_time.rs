@@ -240,8 +240,8 @@ impl Reader<'_> {
         let end = rest.find(['|', ')', '(', '~']).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         *rest = after;
-        if let Some(value) = words::named(word, self.arch) {
-            return Ok(value & words::register(self.arch));
+        if let Some(value) = words::named(word, self.arch, self.options) {
+            return Ok(value);
         }
         number(word).and_then(|n| words::fit(n, self.arch)).ok_or_else(|| unknown(word, source, line).into())
     }

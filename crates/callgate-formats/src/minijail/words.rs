@@ -1,6 +1,7 @@
 //! What names mean: calls, constants and numbers on one architecture.
 
 use crate::import::{Collect, Effect};
+use crate::options::Options;
 use crate::scan::{Pos, Source};
 use callgate::abi::constant;
 use callgate::{Arch, ArgCmp, ArgIndex, Cond, Errno, Op, Syscall, Width};
@@ -74,8 +75,11 @@ pub(super) fn syscall(
 }
 
 /// The value of a named constant.
-pub(super) fn named(name: &str, arch: Arch) -> Option<u64> {
-    constant::value(name, arch).or_else(|| Errno::from_name(name).map(|e| u64::from(e.0)))
+pub(super) fn named(name: &str, arch: Arch, options: &Options) -> Option<u64> {
+    let from_file = options.constants.as_ref().and_then(|c| c.value(name, arch)).and_then(|v| fit(v, arch));
+    from_file
+        .or_else(|| constant::value(name, arch).map(|v| v & register(arch)))
+        .or_else(|| Errno::from_name(name).map(|e| u64::from(e.0)))
 }
 
 /// Fits a number into a register, negative ones by their two's complement; `None` if it does not fit.
