@@ -5,7 +5,7 @@ use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::scan::{Pos, Source};
 use crate::suggest;
-use crate::{kafel, minijail, oci, systemd};
+use crate::{firejail, kafel, minijail, oci, systemd};
 use callgate::{Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
@@ -113,6 +113,7 @@ pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Err
 fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
     match format {
         Format::Oci | Format::Docker | Format::Containers => oci::read(text, format, options),
+        Format::Firejail => firejail::read(text, options),
         Format::Kafel => kafel::read(text, options),
         Format::Systemd => systemd::read(text, options),
         Format::Minijail | Format::MinijailPython => minijail::read(text, format, options),

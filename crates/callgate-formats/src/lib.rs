@@ -11,6 +11,7 @@ mod containers;
 mod detect;
 mod docker;
 mod export;
+mod firejail;
 mod host;
 mod import;
 mod json;
