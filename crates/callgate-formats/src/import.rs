@@ -4,14 +4,9 @@ use crate::detect::Format;
 
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
-use crate::{go_seccomp, oci, seccompiler, spo, suggest};
-use callgate::{Action, Arch, Origin, Policy, Syscall};
-use crate::options::Options;
-use crate::place::{Error, Place, Problem};
 use crate::scan::{Pos, Source};
-use crate::suggest;
-use crate::{firejail, kafel, minijail, oci, systemd};
-use callgate::{Arch, Origin, Policy, Syscall};
+use crate::{firejail, go_seccomp, kafel, minijail, oci, seccompiler, spo, suggest, systemd};
+use callgate::{Action, Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
 
@@ -261,6 +256,8 @@ impl Collect {
     /// Whether names nobody knows are to be left out.
     pub fn ignores_unknown(&self) -> bool {
         self.ignore_unknown
+    }
+
     /// [`Collect::unknown`] at a place of a text that may be an included one.
     pub(crate) fn unknown_in<'a>(
         &mut self,
