@@ -9,8 +9,10 @@ pub mod graph;
 mod run;
 pub mod trace;
 
+pub(crate) use check::is_conditional;
 pub use check::{CheckError, CheckErrorKind};
 pub use code::Code;
+pub(crate) use run::alu;
 pub use run::{Execution, Final};
 
 use callgate_abi::{Endian, Insn};
