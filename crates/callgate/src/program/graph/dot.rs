@@ -16,22 +16,22 @@ impl Graph {
         out.push_str("  edge [fontname=\"monospace\", fontsize=9];\n");
         for (i, node) in picture.nodes.iter().enumerate() {
             let name = self.dot_name(node, i);
-            let Some(block) = node.block.map(|b| &self.blocks[b]) else {
+            let Some(last) = node.blocks.last().map(|b| &self.blocks[*b]) else {
                 line(&mut out, format_args!("{name} [label=\"beyond the end\", color=red];"));
                 continue;
             };
             let mut label = String::new();
-            for l in &block.lines {
+            for l in node.lines(self) {
                 let text = format!("{}: {}", l.at.unwrap_or(0), l.text());
                 let _ = write!(label, "{}\\l", text.replace('\\', "\\\\").replace('"', "\\\""));
             }
-            let fill = match block.verdict() {
+            let fill = match last.verdict() {
                 Some(Mark::Permit) => ", fillcolor=\"#d8f0d8\"",
                 Some(Mark::Ask) => ", fillcolor=\"#fff0c8\"",
                 Some(_) => ", fillcolor=\"#f8d8d8\"",
                 None => "",
             };
-            let dead = if block.reached { "" } else { ", style=\"filled,dashed\", fontcolor=gray" };
+            let dead = if last.reached { "" } else { ", style=\"filled,dashed\", fontcolor=gray" };
             line(&mut out, format_args!("{name} [label=\"{label}\"{fill}{dead}];"));
         }
         for arrow in &picture.arrows {
@@ -47,12 +47,12 @@ impl Graph {
         out
     }
 
-    /// `b3` for the block that begins at instruction 3, `b3_b1` for its copy behind another.
+    /// `b3` for the block that begins at instruction 3, `b3_17` for a copy of it.
     fn dot_name(&self, node: &Node, index: usize) -> String {
-        match (node.block, node.copy_for) {
-            (Some(block), None) => format!("b{}", self.blocks[block].start()),
-            (Some(block), Some(_)) => format!("b{}_{index}", self.blocks[block].start()),
-            (None, _) => format!("end_{index}"),
+        match node.blocks.first() {
+            Some(block) if node.copy => format!("b{}_{index}", self.blocks[*block].start()),
+            Some(block) => format!("b{}", self.blocks[*block].start()),
+            None => format!("end_{index}"),
         }
     }
 }

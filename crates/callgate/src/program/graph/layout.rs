@@ -1,8 +1,9 @@
 //! Where the boxes go: layers from top to bottom, by the longest way from the beginning, and within
 //! them a tree in which the first child stands below its parent.
 
+use super::Graph;
 use super::nodes::Picture;
-use super::{Graph, When};
+use crate::program::disasm::Line;
 
 /// A box's size and place in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -24,14 +25,7 @@ const GAP_Y: f64 = 34.0;
 
 /// The place and the layer of every node, and the size of the whole.
 pub(super) fn layout(graph: &Graph, picture: &Picture) -> (Vec<Place>, Vec<usize>, (f64, f64)) {
-    let mut places: Vec<Place> = picture
-        .nodes
-        .iter()
-        .map(|n| match n.block {
-            Some(block) => size(&graph.blocks[block].lines),
-            None => Place { width: 14.0 * CHAR + 2.0 * PAD, height: LINE + 2.0 * PAD, ..Place::default() },
-        })
-        .collect();
+    let mut places: Vec<Place> = picture.nodes.iter().map(|n| size(n.lines(graph))).collect();
     let (layers, children) = tree(picture);
     let depth = layers.iter().max().map_or(0, |d| d + 1);
     let mut heights = vec![0.0f64; depth];
@@ -56,17 +50,21 @@ pub(super) fn layout(graph: &Graph, picture: &Picture) -> (Vec<Place>, Vec<usize
     (places, layers, (right, bottom))
 }
 
-fn size(lines: &[crate::program::disasm::Line]) -> Place {
-    let longest = lines.iter().map(|l| label(l).chars().count() + l.text().chars().count()).max();
+fn size<'g>(lines: impl Iterator<Item = &'g Line>) -> Place {
+    let (count, longest) = lines.fold((0usize, 0), |(count, longest), l| {
+        (count + 1, longest.max(label(l).chars().count() + l.text().chars().count()))
+    });
+    // The place beyond the end has no lines, but a few words.
+    let (count, longest) = if count == 0 { (1, 14) } else { (count, longest) };
     Place {
-        width: longest.unwrap_or(0) as f64 * CHAR + 2.0 * PAD,
-        height: lines.len() as f64 * LINE + 2.0 * PAD,
+        width: longest as f64 * CHAR + 2.0 * PAD,
+        height: count as f64 * LINE + 2.0 * PAD,
         ..Place::default()
     }
 }
 
 /// The number before an instruction.
-pub(super) fn label(line: &crate::program::disasm::Line) -> String {
+pub(super) fn label(line: &Line) -> String {
     format!("{}: ", line.at.unwrap_or(0))
 }
 
@@ -75,28 +73,31 @@ pub(super) fn label(line: &crate::program::disasm::Line) -> String {
 fn tree(picture: &Picture) -> (Vec<usize>, Vec<Vec<usize>>) {
     let count = picture.nodes.len();
     let mut layers = vec![0usize; count];
-    let mut outgoing: Vec<Vec<(When, usize)>> = vec![Vec::new(); count];
+    let mut outgoing: Vec<Vec<usize>> = vec![Vec::new(); count];
     for arrow in &picture.arrows {
-        outgoing[arrow.from].push((arrow.when, arrow.to));
+        outgoing[arrow.from].push(arrow.to);
     }
     // Lines only go to higher indices, so this order has every node after all that lead to it.
     for from in 0..count {
-        for (_, to) in &outgoing[from] {
+        for to in &outgoing[from] {
             layers[*to] = layers[*to].max(layers[from] + 1);
         }
     }
     let mut parent = vec![None; count];
     let mut children = vec![Vec::new(); count + 1];
     for from in 0..count {
-        // "False" mostly leads on to the next test: it goes straight down.
-        for when in [When::Always, When::False, When::True] {
-            for (_, to) in outgoing[from].iter().filter(|(w, _)| *w == when) {
-                if parent[*to].is_none() && layers[*to] == layers[from] + 1 {
-                    parent[*to] = Some(from);
-                    children[from].push(*to);
-                }
+        for to in &outgoing[from] {
+            if parent[*to].is_none() && layers[*to] == layers[from] + 1 {
+                parent[*to] = Some(from);
+                children[from].push(*to);
             }
         }
+    }
+    // The tallest part goes straight down, so that a chain of tests is a column.
+    let mut heights = vec![0usize; count];
+    for node in (0..count).rev() {
+        heights[node] = children[node].iter().map(|c| heights[*c] + 1).max().unwrap_or(0);
+        children[node].sort_by_key(|c| (std::cmp::Reverse(heights[*c]), *c));
     }
     children[count] = (0..count).filter(|n| parent[*n].is_none()).collect();
     (layers, children)

@@ -1,7 +1,7 @@
 //! An SVG image that needs nothing else: no fonts, no scripts, no other program.
 
 use super::layout::{CHAR, LINE, PAD, Place, label, layout};
-use super::nodes::{Arrow, picture};
+use super::nodes::{Arrow, Node, picture};
 use super::{Graph, When};
 use crate::program::disasm::{Line, Mark};
 use std::fmt::Write;
@@ -45,41 +45,40 @@ impl Graph {
             ),
         );
         // Lines first: where one must pass a box, it passes behind.
-        for arrow in &picture.arrows {
+        for (i, arrow) in picture.arrows.iter().enumerate() {
             let skips = layers[arrow.to] > layers[arrow.from] + 1;
-            draw_arrow(&mut out, arrow, skips, &places);
+            // The way to what lies further right leaves further right.
+            let other = picture.arrows.iter().skip(i.saturating_sub(1)).take(3);
+            let other = other.filter(|o| o.from == arrow.from && o.when != arrow.when).map(|o| o.to).next();
+            let part = match other.map(|o| places[o].left < places[arrow.to].left) {
+                None => 0.5,
+                Some(false) => 0.3,
+                Some(true) => 0.7,
+            };
+            draw_arrow(&mut out, arrow, skips, part, &places);
         }
         for (node, place) in picture.nodes.iter().zip(&places) {
-            match node.block {
-                Some(block) => self.draw_block(&mut out, block, place),
-                None => {
-                    draw_rect(&mut out, place, "refuse");
-                    put(
-                        &mut out,
-                        format_args!(
-                            "<text x=\"{:.0}\" y=\"{:.0}\">beyond the end</text>\n",
-                            place.left + PAD,
-                            place.top + PAD + 11.0
-                        ),
-                    );
-                }
-            }
+            self.draw_node(&mut out, node, place);
         }
         out.push_str("</svg>\n");
         out
     }
 
-    fn draw_block(&self, out: &mut String, block: usize, place: &Place) {
-        let block = &self.blocks[block];
-        let verdict = match block.verdict() {
+    fn draw_node(&self, out: &mut String, node: &Node, place: &Place) {
+        let Some(last) = node.blocks.last().map(|b| &self.blocks[*b]) else {
+            draw_rect(out, place, "refuse");
+            let (x, y) = (place.left + PAD, place.top + PAD + 11.0);
+            return put(out, format_args!("<text x=\"{x:.0}\" y=\"{y:.0}\">beyond the end</text>\n"));
+        };
+        let verdict = match last.verdict() {
             Some(Mark::Permit) => "permit",
             Some(Mark::Ask) => "ask",
             Some(_) => "refuse",
             None => "",
         };
-        let dead = if block.reached { "" } else { " dead" };
+        let dead = if last.reached { "" } else { " dead" };
         draw_rect(out, place, &format!("{verdict}{dead}"));
-        for (i, line) in block.lines.iter().enumerate() {
+        for (i, line) in node.lines(self).enumerate() {
             let y = place.top + PAD + 11.0 + LINE * i as f64;
             put(
                 out,
@@ -127,13 +126,14 @@ fn draw_rect(out: &mut String, place: &Place, class: &str) {
     );
 }
 
-fn draw_arrow(out: &mut String, arrow: &Arrow, skips: bool, places: &[Place]) {
+fn draw_arrow(out: &mut String, arrow: &Arrow, skips: bool, part: f64, places: &[Place]) {
     let (from, to) = (&places[arrow.from], &places[arrow.to]);
-    let (part, class, word) = match arrow.when {
-        When::False => (0.3, "false", "false"),
-        When::True => (0.7, "true", "true"),
-        When::Always => (0.5, "", ""),
+    let word = match arrow.when {
+        When::False => "false",
+        When::True => "true",
+        When::Always => "",
     };
+    let class = word;
     // A long way down past other boxes goes round them, to the left.
     let beside = to.left < from.left + from.width && to.left + to.width > from.left;
     if beside && skips {
