@@ -8,6 +8,7 @@
 //! * [`listener`]: receive and answer the calls a filter hands over;
 //! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
+//! * [`probe`]: find out what this kernel lets this process do;
 //! * [`error`]: how every failure is told.
 //!
 //! # Safety
@@ -21,6 +22,7 @@ pub mod install;
 pub mod listener;
 pub mod memory;
 pub mod pidfd;
+pub mod probe;
 pub mod process;
 pub mod ptrace;
 mod raw;

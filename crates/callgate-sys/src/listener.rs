@@ -12,7 +12,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callgate_abi::{Errno, SeccompData};
 
@@ -168,10 +168,11 @@ impl Listener {
     /// When `poll(2)` fails for another reason than a signal.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<Readiness, Error> {
         let mut poll = libc::pollfd { fd: self.raw(), events: libc::POLLIN, revents: 0 };
-        let deadline = timeout.map(|t| std::time::Instant::now() + t);
+        // A time too far away to be told is for ever.
+        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
         loop {
             let left = deadline.map_or(-1, |d| {
-                let left = d.saturating_duration_since(std::time::Instant::now());
+                let left = d.saturating_duration_since(Instant::now());
                 // Rounded up, so as not to spin through the last millisecond.
                 i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
             });
