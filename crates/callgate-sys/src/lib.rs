@@ -3,7 +3,7 @@
 //! Every system call this project makes on seccomp's behalf is here, behind functions that are safe to
 //! call, take and return owned descriptors, and name the call that failed.
 //!
-//! * [`install`]: put a filter on this thread or on all threads;
+//! * [`mod@install`]: put a filter on this thread or on all threads;
 //! * [`spawn`]: start a command under filters and stay out of its way;
 //! * [`listener`]: receive and answer the calls a filter hands over;
 //! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;

@@ -6,7 +6,7 @@
 //! # Safety
 //!
 //! The kernel writes at most `seccomp_notif` bytes, as `SECCOMP_GET_NOTIF_SIZES` tells; [`Listener::new`]
-//! refuses a kernel whose structure is larger than [`Buffer`]. All other arguments are read only during the
+//! refuses a kernel whose structure is larger than the buffer it is given. All other arguments are read only during the
 //! call. A wrong descriptor is answered with `ENOTTY` or `EINVAL`, it cannot break memory.
 #![expect(unsafe_code, reason = "ioctl")]
 

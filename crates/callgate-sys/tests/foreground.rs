@@ -99,6 +99,11 @@ impl Job {
         status
     }
 
+    /// Until the runner has got over being continued and waits for the next signal.
+    fn until_attentive(&self) {
+        until("the runner waits", || state(self.runner) == 'S');
+    }
+
     /// The process the runner started: the number the script printed after `pid=`.
     fn command(&mut self) -> i32 {
         self.expect("pid=", 1);
@@ -199,6 +204,7 @@ fn job_control_stops_and_continues_both() {
         assert!(libc::WIFCONTINUED(job.status()));
         until("the command continues", || state(command) == 'S');
         // A stop and a continuation sent to the runner alone.
+        job.until_attentive();
         job.kill(job.runner, libc::SIGTSTP);
         assert!(libc::WIFSTOPPED(job.status()));
         assert_eq!(state(command), 'T');
@@ -206,12 +212,14 @@ fn job_control_stops_and_continues_both() {
         assert!(libc::WIFCONTINUED(job.status()));
         until("the command continues again", || state(command) == 'S');
         // SIGSTOP sent to the command alone.
+        job.until_attentive();
         job.kill(command, libc::SIGSTOP);
         let status = job.status();
         assert!(libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGSTOP, "{status:#x}");
         job.kill(job.runner, libc::SIGCONT);
         assert!(libc::WIFCONTINUED(job.status()));
         until("the command continues a third time", || state(command) == 'S');
+        job.until_attentive();
         job.press(3);
         let status = job.status();
         assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGINT, "{status:#x}");
@@ -231,6 +239,7 @@ fn a_tracer_is_not_noticed_either() {
         job.kill(-job.runner, libc::SIGCONT);
         assert!(libc::WIFCONTINUED(job.status()));
         until("the command continues", || state(command) == 'S');
+        job.until_attentive();
         job.kill(job.runner, libc::SIGTSTP);
         assert!(libc::WIFSTOPPED(job.status()));
         job.kill(job.runner, libc::SIGCONT);

@@ -8,7 +8,6 @@
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
-use super::loading::getppid;
 use super::trial::ask;
 use super::{Feature, State, Trial, feature, judge};
 use crate::error::Error;
@@ -57,7 +56,7 @@ fn ia32_call() -> Result<Trial, Error> {
             );
         }
         let result = i64::from(result as i32);
-        if result == getppid() {
+        if result == super::loading::getppid() {
             return Ok(0);
         }
         let errno = i32::try_from(-result).unwrap_or(libc::ENOSYS);

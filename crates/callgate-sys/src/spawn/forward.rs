@@ -145,6 +145,9 @@ fn is_for(pid: libc::pid_t, signal: i32, info: &libc::siginfo_t) -> bool {
 
 /// Stop this process by `signal`, as its child has just been; returns when continued, or at once where job
 /// control does not stop it: in an orphaned process group.
+///
+/// Until this is over, a second stop sent to this process alone stops it without reaching the command: the
+/// price for stopping by the very signal, which a shell shows, rather than by `SIGSTOP`.
 pub(crate) fn stop_self(signal: i32) {
     let old = Disposition::of(signal);
     // Fails for SIGSTOP, whose effect cannot be changed.
