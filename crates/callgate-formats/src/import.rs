@@ -1,11 +1,12 @@
 //! Reading: what every reader returns, and the way to each of them.
 
 use crate::detect::Format;
-use crate::oci;
+
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
-use crate::suggest;
-use callgate::{Arch, Origin, Policy, Syscall};
+use crate::scan::{Pos, Source};
+use crate::{firejail, go_seccomp, kafel, minijail, oci, seccompiler, spo, suggest, systemd};
+use callgate::{Action, Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,6 +64,28 @@ pub enum Effect {
     Weaker,
 }
 
+impl Effect {
+    /// The effect of a call that gets `now` instead of `before`. Calls that ask somebody (`Notify`,
+    /// `Trace`) stand between those that are refused and those that are executed.
+    pub fn of(before: Action, now: Action) -> Effect {
+        let openness = |action: Action| match action {
+            Action::Allow(_) | Action::Log(_) => 2,
+            Action::Notify(_) | Action::Trace(_) => 1,
+            Action::KillProcess(_)
+            | Action::KillThread(_)
+            | Action::Trap(_)
+            | Action::Errno(_)
+            | Action::Unknown(_) => 0,
+        };
+        match openness(now).cmp(&openness(before)) {
+            std::cmp::Ordering::Greater => Effect::Weaker,
+            std::cmp::Ordering::Less => Effect::Stricter,
+            std::cmp::Ordering::Equal if before == now => Effect::None,
+            std::cmp::Ordering::Equal => Effect::Different,
+        }
+    }
+}
+
 /// Something worth saying about a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
@@ -106,12 +129,27 @@ pub struct Listener {
 /// # Errors
 /// Everything wrong with the file, with its place.
 pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
-    read_as(text, format, options).map_err(|e| e.in_file(options.file.as_ref()))
+    let read = || {
+        let mut import = read_as(text, format, options)?;
+        if let Some(name) = &options.pick {
+            let picked = import.pick(name)?.clone();
+            import.policies = vec![picked];
+        }
+        Ok(import)
+    };
+    read().map_err(|e: Error| e.in_file(options.file.as_ref()))
 }
 
 fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
     match format {
         Format::Oci | Format::Docker | Format::Containers => oci::read(text, format, options),
+        Format::Spo => spo::read(text, options),
+        Format::Seccompiler => seccompiler::read(text, options),
+        Format::GoSeccomp => go_seccomp::read(text, options),
+        Format::Firejail => firejail::read(text, options),
+        Format::Kafel => kafel::read(text, options),
+        Format::Systemd => systemd::read(text, options),
+        Format::Minijail | Format::MinijailPython => minijail::read(text, format, options),
         _ => Err(Error::new(Place::default(), format!("{} files cannot be read", format.name()))),
     }
 }
@@ -212,6 +250,41 @@ impl Collect {
                 problem = problem.help(format!("did you mean {near}?"));
             }
             self.problem(problem);
+        }
+    }
+
+    /// Whether names nobody knows are to be left out.
+    pub fn ignores_unknown(&self) -> bool {
+        self.ignore_unknown
+    }
+
+    /// [`Collect::unknown`] at a place of a text that may be an included one.
+    pub(crate) fn unknown_in<'a>(
+        &mut self,
+        source: &Source,
+        kind: &str,
+        name: &str,
+        pos: Pos,
+        effect: Effect,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) {
+        let place = if self.ignore_unknown { source.place(pos) } else { Place::at(pos.line, pos.col) };
+        let before = self.problems.len();
+        self.unknown(kind, name, place, effect, candidates);
+        if let Some(problem) = self.problems.get_mut(before) {
+            problem.file = source.name.clone();
+        }
+    }
+
+    /// Adds advice to the problem recorded last, unless it has some.
+    pub(crate) fn advise(&mut self, help: impl Into<String>) {
+        if self.ignore_unknown {
+            return;
+        }
+        if let Some(last) = self.problems.last_mut()
+            && last.help.is_none()
+        {
+            last.help = Some(help.into());
         }
     }
 

@@ -30,6 +30,7 @@ pub mod scm;
 mod shared;
 mod signal;
 pub mod spawn;
+pub mod trial;
 
 pub use error::Error;
 pub use install::{Flags, install, install_strict, no_new_privs, set_no_new_privs};
