@@ -116,6 +116,22 @@ impl Default for Flags {
 /// be used between `fork` and `execve` and in a signal handler. When `seccomp(2)` does not exist and no
 /// flag needs it, `prctl(PR_SET_SECCOMP)` is used.
 ///
+/// ```
+/// use callgate_abi::{Action, Errno, Insn, insn::op};
+/// use callgate_sys::{Flags, install};
+///
+/// // `sethostname` fails with `EPERM` from now on, whoever calls it. (A real filter looks at the
+/// // architecture first.)
+/// let program = [
+///     Insn::stmt(op::LD_ABS, 0),
+///     Insn::jump(op::JEQ_K, libc::SYS_sethostname as u32, 0, 1),
+///     Insn::stmt(op::RET_K, Action::Errno(Errno::EPERM).to_ret()),
+///     Insn::stmt(op::RET_K, Action::ALLOW.to_ret()),
+/// ];
+/// install(&program, Flags::NEW)?;
+/// # Ok::<(), callgate_sys::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::Refused`] for an empty program or one of more than 4,096 instructions,

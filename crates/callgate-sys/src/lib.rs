@@ -11,6 +11,17 @@
 //! * [`probe`]: find out what this kernel lets this process do;
 //! * [`error`]: how every failure is told.
 //!
+//! ```
+//! use callgate_abi::{Action, Insn, insn::op};
+//! use callgate_sys::{Command, Flags, Outcome};
+//!
+//! // A filter that lets everything through.
+//! let program = [Insn::stmt(op::RET_K, Action::ALLOW.to_ret())];
+//! let outcome = Command::new(&["sh", "-c", "exit 7"])?.filter(&program, Flags::NEW).spawn()?.wait()?;
+//! assert_eq!(outcome, Outcome::Exited(7));
+//! # Ok::<(), callgate_sys::Failure>(())
+//! ```
+//!
 //! # Safety
 //!
 //! Each file that contains `unsafe` says at its top what makes it sound; each block says it again for

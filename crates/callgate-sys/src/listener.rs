@@ -35,6 +35,25 @@ const SYNC_WAKE_UP: libc::c_ulong = 1;
 struct Buffer([u8; 256]);
 
 /// The supervisor's end of a filter loaded with [`Flags::new_listener`](crate::Flags::new_listener).
+///
+/// ```
+/// use callgate_abi::{Action, Insn, insn::op};
+/// use callgate_sys::{Command, Flags};
+///
+/// // Every call asks first.
+/// let program = [Insn::stmt(op::RET_K, Action::Notify(0).to_ret())];
+/// let flags = Flags { new_listener: true, ..Flags::NEW };
+/// let mut child = Command::new(&["true"])?.filter(&program, flags).spawn()?;
+/// if let Some(listener) = child.listener()? {
+///     while let Some(call) = listener.recv()? {
+///         println!("thread {} makes call {}", call.tid, call.data.nr);
+///         // Gone or not: there is nothing more to do about it.
+///         let _ = listener.respond_continue(call.id)?;
+///     }
+/// }
+/// assert_eq!(child.wait()?.exit_code(), 0);
+/// # Ok::<(), callgate_sys::Failure>(())
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
