@@ -12,7 +12,7 @@ pub struct Formatted {
     pub changed: bool,
 }
 
-/// Lines longer than this are broken after a comma where they have one.
+/// Lines longer than this are broken after a comma or before a word or operator where they have one.
 const WIDTH: usize = 100;
 const INDENT: &str = "    ";
 
@@ -52,8 +52,8 @@ fn comment_text(text: &str, token: Token) -> String {
 
 fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
     let mut code = String::new();
-    // Where the line may be broken: after commas.
     let mut breaks = Vec::new();
+    let mut depth = 0usize;
     let mut before: Option<Token> = None;
     // What precedes `before`.
     let mut earlier: Option<Token> = None;
@@ -77,10 +77,19 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
                 } else if let Some(before) = before
                     && (spaced(text, earlier, before, *token) || !glues(text, before, *token))
                 {
-                    if before.kind == Kind::Comma {
-                        breaks.push(code.len());
+                    let word = token.kind == Kind::Word && matches!(token.loc.of(text), "if" | "on");
+                    if before.kind == Kind::Comma
+                        || matches!(token.kind, Kind::AndAnd | Kind::OrOr)
+                        || (word && depth == 0)
+                    {
+                        breaks.push(Break { at: code.len(), nested: depth > 0 });
                     }
                     code.push(' ');
+                }
+                match token.kind {
+                    Kind::LParen | Kind::LBrace => depth += 1,
+                    Kind::RParen | Kind::RBrace => depth = depth.saturating_sub(1),
+                    _ => {}
                 }
                 code.push_str(token.loc.of(text));
                 earlier = before;
@@ -122,8 +131,16 @@ fn spaced(text: &str, earlier: Option<Token>, before: Token, token: Token) -> bo
     }
 }
 
-/// Emits a line, broken after commas if it is too long.
-fn wrap(code: String, breaks: &[usize], comment: Option<String>, first: bool, lines: &mut Vec<Line>) {
+/// A blank at which a line may be broken.
+#[derive(Clone, Copy)]
+struct Break {
+    at: usize,
+    /// Whether it is inside brackets: taken only if no other will do.
+    nested: bool,
+}
+
+/// Emits a line, broken if it is too long.
+fn wrap(code: String, breaks: &[Break], comment: Option<String>, first: bool, lines: &mut Vec<Line>) {
     if code.is_empty() {
         // A comment inside a statement.
         let indent = if first { "" } else { INDENT };
@@ -132,15 +149,17 @@ fn wrap(code: String, breaks: &[usize], comment: Option<String>, first: bool, li
     }
     let mut start = 0;
     let mut indent = "";
-    let mut end = 0;
-    for next in breaks.iter().copied().chain([code.len()]) {
-        let width = indent.len() + code[start..next].chars().count();
-        if width > WIDTH && end > start {
-            lines.push(Line { code: format!("{indent}{}", &code[start..end]), comment: None });
-            start = end + 1;
-            indent = INDENT;
-        }
-        end = next;
+    let mut left = breaks;
+    while indent.len() + code[start..].chars().take(WIDTH + 1).count() > WIDTH {
+        let room = WIDTH - indent.len();
+        let end = code[start..].char_indices().nth(room).map_or(code.len(), |c| start + c.0);
+        let fitting = left.partition_point(|b| b.at <= end);
+        let outer = left[..fitting].iter().rposition(|b| !b.nested);
+        // The rest may be one unbreakable piece.
+        let Some(taken) = outer.or(fitting.checked_sub(1)).or((!left.is_empty()).then_some(0)) else { break };
+        let at = left[taken].at;
+        lines.push(Line { code: format!("{indent}{}", &code[start..at]), comment: None });
+        (start, indent, left) = (at + 1, INDENT, &left[taken + 1..]);
     }
     lines.push(Line { code: format!("{indent}{}", &code[start..]), comment });
 }

@@ -231,14 +231,14 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Architectures for a message: `x86_64, x86 and arm`.
+/// Architectures for a message: `x86_64, x86 or arm`.
 pub(super) fn list(arches: &[Arch]) -> String {
-    match arches {
+    const SHOWN: usize = 6;
+    let names: Vec<_> = arches.iter().take(SHOWN).map(|a| a.name()).collect();
+    match names.as_slice() {
         [] => "any architecture: the policy lists none".to_string(),
-        [only] => only.name().to_string(),
-        [first @ .., last] => {
-            let first: Vec<_> = first.iter().map(|a| a.name()).collect();
-            format!("{} or {}", first.join(", "), last.name())
-        }
+        [only] => (*only).to_string(),
+        _ if arches.len() > SHOWN => format!("{} and {} others", names.join(", "), arches.len() - SHOWN),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }
