@@ -1,7 +1,7 @@
 //! `callgate fmt`: one way to set blanks, nothing else changed.
 
 use super::lexer::{Kind, Token, lex};
-use super::tree::{Part, tree};
+use super::tree::{Part, STATEMENTS, tree};
 
 /// A formatted text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,8 +55,6 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
     let mut breaks = Vec::new();
     let mut depth = 0usize;
     let mut before: Option<Token> = None;
-    // What precedes `before`.
-    let mut earlier: Option<Token> = None;
     let mut first = true;
     for token in tokens {
         match token.kind {
@@ -75,10 +73,13 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
                 if code.is_empty() && !first && !close {
                     code.push_str(INDENT);
                 } else if let Some(before) = before
-                    && (spaced(text, earlier, before, *token) || !glues(text, before, *token))
+                    && (spaced(text, before, *token) || !glues(text, before, *token))
                 {
-                    let word = token.kind == Kind::Word && matches!(token.loc.of(text), "if" | "on");
-                    if before.kind == Kind::Comma
+                    let name = token.loc.of(text);
+                    let word = token.kind == Kind::Word && matches!(name, "if" | "on");
+                    // Inside brackets, a line that begins like a statement would end this one.
+                    let starts = depth > 0 && STATEMENTS.contains(&name);
+                    if before.kind == Kind::Comma && !starts
                         || matches!(token.kind, Kind::AndAnd | Kind::OrOr)
                         || (word && depth == 0)
                     {
@@ -92,7 +93,6 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
                     _ => {}
                 }
                 code.push_str(token.loc.of(text));
-                earlier = before;
                 before = Some(*token);
             }
         }
@@ -113,7 +113,7 @@ fn glues(text: &str, before: Token, token: Token) -> bool {
 }
 
 /// Whether a blank belongs between two tokens of a line.
-fn spaced(text: &str, earlier: Option<Token>, before: Token, token: Token) -> bool {
+fn spaced(text: &str, before: Token, token: Token) -> bool {
     use Kind::*;
     let touching = before.loc.end == token.loc.start;
     match (before.kind, token.kind) {
@@ -121,12 +121,7 @@ fn spaced(text: &str, earlier: Option<Token>, before: Token, token: Token) -> bo
         (Junk | OpenStr, _) | (_, Junk | OpenStr) => !touching,
         (_, Comma | RParen | RBrace | Question | Colon | DotDot) => false,
         (LParen | LBrace | DotDot | Colon | Tilde | Minus | Not, _) => false,
-        (Word, LParen) => {
-            let word = before.loc.of(text);
-            let operator = matches!(word, "if" | "in" | "not" | "on");
-            // The name of a call may be one of those words only if nothing stands before it.
-            operator && earlier.is_some()
-        }
+        (Word, LParen) => matches!(before.loc.of(text), "if" | "in" | "not" | "on"),
         _ => true,
     }
 }

@@ -53,8 +53,7 @@ pub(crate) fn tree(text: &str) -> Tree {
         let start = at;
         let mut last = None;
         let mut depth = 0usize;
-        loop {
-            let Some(token) = tokens.get(at) else { break };
+        while let Some(token) = tokens.get(at) {
             at += 1;
             match token.kind {
                 Kind::Space | Kind::Comment => {}

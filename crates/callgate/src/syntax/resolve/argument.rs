@@ -1,6 +1,6 @@
 //! Which argument a name means in a call.
 
-use super::Lowering;
+use super::Resolver;
 use crate::diagnostic::Diagnostic;
 use crate::policy::ArgIndex;
 use crate::syntax::codes;
@@ -38,7 +38,7 @@ pub(super) fn is_fixed(name: &str, width: Option<Width>) -> bool {
     name == "ip" || (positional(name).is_some() && width.is_some())
 }
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     /// The argument called `name`, which stands at `loc`, in the environment's call.
     pub(super) fn argument(&mut self, loc: Loc, width: Option<Width>, env: Env) -> Option<Argument> {
         let name = self.text(loc);
