@@ -9,8 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Write, compile, prove, run and read back Linux system-call filters
 #[derive(Parser, Debug)]
 #[command(name = "callgate", version, disable_help_subcommand = true, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
-    `run`: the command's own, 125 when callgate failed before it, 126/127 as a shell, 128+signal.")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
+    `run`: the command's own, 125 when callgate failed before it, 126/127 as a shell, 128+signal."
+)]
 pub(crate) struct Cli {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]

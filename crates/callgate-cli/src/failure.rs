@@ -6,11 +6,6 @@ use std::fmt::Display;
 pub(crate) const FINDINGS: u8 = 1;
 /// Wrong usage or bad input; nothing was done.
 pub(crate) const BAD_INPUT: u8 = 2;
-/// This kernel, or this process on it, cannot.
-#[expect(dead_code, reason = "documented with the other codes")]
-pub(crate) const CANNOT: u8 = 3;
-/// `run` failed before the command began.
-pub(crate) const BEFORE_EXEC: u8 = 125;
 
 /// A verb's end, with what to tell the user.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Any input, whatever its form: a policy in any notation, a program, a built-in's name.
 
-use crate::failure::Failure;
 use crate::args::Arches;
+use crate::failure::Failure;
 use crate::say::Say;
 use callgate::abi::Endian;
 use callgate::program::Code;
@@ -45,11 +45,11 @@ fn format_name(name: &str) -> Result<Format, String> {
 }
 
 fn capabilities(text: &str) -> Result<Capabilities, String> {
-    text.parse().map_err(|e| format!("{e}"))
+    Capabilities::parse(text)
 }
 
 fn kernel(text: &str) -> Result<Kernel, String> {
-    text.parse().map_err(|e| format!("{e}"))
+    Kernel::parse(text).ok_or_else(|| "a kernel version is two numbers, as 6.1".into())
 }
 
 fn runtime(text: &str) -> Result<Runtime, String> {
@@ -119,7 +119,11 @@ impl Input {
             _ => match self.policies()[..] {
                 [policy] => policy.compile().map_err(|e| self.failure(e)),
                 _ => {
-                    let endian = self.policies().first().and_then(|p| p.arches.first()).map_or(Endian::Little, |a| a.endian());
+                    let endian = self
+                        .policies()
+                        .first()
+                        .and_then(|p| p.arches.first())
+                        .map_or(Endian::Little, |a| a.endian());
                     self.filter()?.emit_for(endian).map_err(|e| self.failure(e))
                 }
             },
@@ -156,7 +160,10 @@ fn open(name: &str) -> Result<(String, Vec<u8>, Option<Arc<str>>), Failure> {
         Ok(bytes) => limited(path.into(), bytes, pick),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !name.contains(['/', '.']) => {
             let names: Vec<_> = builtin::names().collect();
-            Err(Failure::input(format!("{name}: no such file, and no built-in policy of that name ({})", names.join(", "))))
+            Err(Failure::input(format!(
+                "{name}: no such file, and no built-in policy of that name ({})",
+                names.join(", ")
+            )))
         }
         Err(e) => Err(Failure::input(format!("{path}: {e}"))),
     }
@@ -172,9 +179,16 @@ fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn limited(name: String, bytes: Vec<u8>, pick: Option<Arc<str>>) -> Result<(String, Vec<u8>, Option<Arc<str>>), Failure> {
+fn limited(
+    name: String,
+    bytes: Vec<u8>,
+    pick: Option<Arc<str>>,
+) -> Result<(String, Vec<u8>, Option<Arc<str>>), Failure> {
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(Failure::input(format!("{name}: larger than {} MiB, which no policy is", MOST_BYTES >> 20)));
+        return Err(Failure::input(format!(
+            "{name}: larger than {} MiB, which no policy is",
+            MOST_BYTES >> 20
+        )));
     }
     Ok((name, bytes, pick))
 }
@@ -182,7 +196,10 @@ fn limited(name: String, bytes: Vec<u8>, pick: Option<Arc<str>>) -> Result<(Stri
 fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|e| {
         let line = bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
-        Failure::input(format!("{name}:{line}: not text: a byte that is no UTF-8 at offset {}", e.valid_up_to()))
+        Failure::input(format!(
+            "{name}:{line}: not text: a byte that is no UTF-8 at offset {}",
+            e.valid_up_to()
+        ))
     })
 }
 
@@ -199,7 +216,10 @@ fn detect(name: &str, bytes: &[u8]) -> Result<Detected, Failure> {
     if bytes.len().is_multiple_of(8) {
         return Ok(Detected { format: Format::Bpf, why: "it is binary, a multiple of eight bytes".into() });
     }
-    Err(Failure::input(format!("{name}: neither text nor a program ({} bytes are no multiple of 8)", bytes.len())))
+    Err(Failure::input(format!(
+        "{name}: neither text nor a program ({} bytes are no multiple of 8)",
+        bytes.len()
+    )))
 }
 
 /// The byte order in which more of the records are instructions seccomp admits.
@@ -217,15 +237,39 @@ fn raw(name: &str, bytes: &[u8], reading: &Reading) -> Result<Code, Failure> {
     })
 }
 
+/// Finds an included file, relative to the one that includes it.
+pub(crate) fn loader(path: &str, from: &str) -> Result<(String, String), String> {
+    let base = Path::new(from).parent().unwrap_or(Path::new(""));
+    let file: PathBuf = base.join(path);
+    let bytes = read_file(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{}: not text", file.display()))?;
+    Ok((plain(&file).display().to_string(), text))
+}
+
+/// The path without `.` and `a/..`, so that one file has one name.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if out.file_name().is_some() => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// The text of a file, or of standard input for `-`, with the name to show.
+pub(crate) fn text_of(name: &str) -> Result<(String, String), Failure> {
+    let (shown, bytes, _) = open(name)?;
+    let text = text(&shown, &bytes)?.to_owned();
+    Ok((shown, text))
+}
+
 fn own(name: &str, text: &str, reading: &Reading, say: &Say) -> Result<Kind, Failure> {
-    let mut loader = |path: &str, from: &str| {
-        let base = Path::new(from).parent().unwrap_or(Path::new(""));
-        let file: PathBuf = base.join(path);
-        let bytes = read_file(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let text = String::from_utf8(bytes).map_err(|_| format!("{}: not text", file.display()))?;
-        let shown = file.canonicalize().ok().filter(|_| false).unwrap_or(file);
-        Ok((shown.display().to_string(), text))
-    };
+    let mut loader = loader;
     let mut parsed = syntax::parse(name, text, &mut loader);
     for diagnostic in &parsed.diagnostics {
         say.diagnostic(diagnostic);
@@ -281,7 +325,10 @@ fn foreign(
     }
     if import.policies.len() > 1 && !import.stack {
         let names: Vec<_> = import.policies.iter().filter_map(|p| p.name.as_deref()).collect();
-        return Err(Failure::input(format!("{name}: holds several policies; pick one with {name}#NAME: {}", names.join(", "))));
+        return Err(Failure::input(format!(
+            "{name}: holds several policies; pick one with {name}#NAME: {}",
+            names.join(", ")
+        )));
     }
     Ok(Kind::Foreign(Box::new(import)))
 }

@@ -21,7 +21,9 @@ impl Output {
     /// Writes bytes that are no text; not to a terminal.
     pub(crate) fn binary(&self, bytes: &[u8]) -> Result<(), Failure> {
         if self.is_stdout() && std::io::stdout().is_terminal() {
-            return Err(Failure::input("the result is binary and standard output is a terminal: name a file with -o"));
+            return Err(Failure::input(
+                "the result is binary and standard output is a terminal: name a file with -o",
+            ));
         }
         self.write(bytes)
     }

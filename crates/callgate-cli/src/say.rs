@@ -73,7 +73,9 @@ impl Say {
             .span
             .iter()
             .map(|s| (s, AnnotationKind::Primary, None))
-            .chain(diagnostic.labels.iter().map(|l| (&l.span, AnnotationKind::Context, Some(l.text.as_str()))))
+            .chain(
+                diagnostic.labels.iter().map(|l| (&l.span, AnnotationKind::Context, Some(l.text.as_str()))),
+            )
             .collect();
         let mut sources: Vec<&str> = Vec::new();
         for (span, ..) in &labels {

@@ -193,7 +193,6 @@ impl RuleSet {
             self.write(&piece, &mut rules);
         }
         let policy = Policy {
-            foreign: Vec::new(),
             arches: self.arches,
             rules,
             default: self.default,

@@ -58,7 +58,6 @@ pub(crate) fn compile(
 /// Everything is executed, under every architecture.
 fn open_policy(arches: Vec<Arch>) -> Policy {
     Policy {
-        foreign: Vec::new(),
         arches,
         rules: Vec::new(),
         default: Action::ALLOW,

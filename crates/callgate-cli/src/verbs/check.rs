@@ -8,9 +8,8 @@ use crate::say::Say;
 pub(crate) fn check(args: &Check, say: &Say) -> Outcome {
     let mut failed = false;
     for name in &args.inputs {
-        let checked = Input::read(name, &args.reading, say).and_then(|input| {
-            if args.syntax_only { Ok(()) } else { input.program().map(drop) }
-        });
+        let checked = Input::read(name, &args.reading, say)
+            .and_then(|input| if args.syntax_only { Ok(()) } else { input.program().map(drop) });
         if let Err(failure) = checked {
             failed = true;
             for message in failure.messages {

@@ -23,12 +23,15 @@ pub(crate) fn disasm(args: &Disasm, say: &Say) -> Outcome {
 fn paint(mark: listing::Mark, text: &str) -> String {
     use listing::Mark;
     let style = match mark {
-        Mark::Comment => "2",
-        Mark::Label => "33",
-        Mark::Action => "1",
-        Mark::Name => "36",
-        Mark::Number => "35",
-        Mark::Error => "31",
+        Mark::Plain | Mark::Number => return text.to_owned(),
+        Mark::Label | Mark::Bytes | Mark::Comment => "2",
+        Mark::Keyword => "34",
+        Mark::Register => "33",
+        Mark::Field => "36",
+        Mark::Name => "35",
+        Mark::Permit => "32",
+        Mark::Ask => "33",
+        Mark::Refuse | Mark::Error => "31",
         _ => return text.to_owned(),
     };
     format!("\x1b[{style}m{text}\x1b[0m")

@@ -65,7 +65,9 @@ fn first_arch(input: &Input) -> Option<Arch> {
 fn why(policy: &callgate::Policy, decided: Decided) -> String {
     match decided {
         Decided::Rule(i) => format!("by the rule at {}", policy.rules[i as usize].origin),
-        Decided::Foreign(i) => format!("by the rule for unlisted architectures at {}", policy.foreign[i as usize].origin),
+        Decided::Foreign(i) => {
+            format!("by the rule for unlisted architectures at {}", policy.foreign[i as usize].origin)
+        }
         Decided::Default => "by default: no rule matches".into(),
         Decided::Unknown => "as a number newer than the tables".into(),
         Decided::X32 => "as an x32 number".into(),
@@ -76,10 +78,14 @@ fn why(policy: &callgate::Policy, decided: Decided) -> String {
 /// The call that the words on the command line stand for.
 pub(crate) fn call(arch: Arch, call: &str, args: &[String], ip: &str) -> Result<SeccompData, Failure> {
     let nr = match number(call) {
-        Some(nr) => u32::try_from(nr).map_err(|_| Failure::input(format!("{call}: call numbers have 32 bits")))?,
+        Some(nr) => {
+            u32::try_from(nr).map_err(|_| Failure::input(format!("{call}: call numbers have 32 bits")))?
+        }
         None => {
             let known = Syscall::from_name(call).ok_or_else(|| Failure::input(unknown_call(call)))?;
-            known.number(arch).ok_or_else(|| Failure::input(format!("{call} has no number on {}", arch.name())))?
+            known
+                .number(arch)
+                .ok_or_else(|| Failure::input(format!("{call} has no number on {}", arch.name())))?
         }
     };
     if args.len() > 6 {
@@ -98,7 +104,7 @@ pub(crate) fn call(arch: Arch, call: &str, args: &[String], ip: &str) -> Result<
 }
 
 fn unknown_call(name: &str) -> String {
-    match callgate::syntax::closest(name, Syscall::all().map(Syscall::name)) {
+    match callgate::syntax::nearest(name, Syscall::all().map(Syscall::name)) {
         Some(near) => format!("{name}: no such system call; did you mean {near}?"),
         None => format!("{name}: no such system call"),
     }
@@ -109,7 +115,8 @@ fn value(arch: Arch, word: &str) -> Result<u64, Failure> {
     word.split('|').try_fold(0, |all, part| {
         let part = part.trim();
         let one = number(part).or_else(|| constant::value(part, arch));
-        one.map(|v| all | v).ok_or_else(|| Failure::input(format!("{part}: neither a number nor a known constant")))
+        one.map(|v| all | v)
+            .ok_or_else(|| Failure::input(format!("{part}: neither a number nor a known constant")))
     })
 }
 

@@ -11,15 +11,18 @@ pub(crate) fn fmt(args: &Fmt, say: &Say) -> Outcome {
     let (mut changed, mut broken) = (false, false);
     for file in &args.files {
         let (name, text) = input::text_of(file)?;
-        let formatted = syntax::format(&name, &text);
-        for diagnostic in &formatted.diagnostics {
+        // A text with errors stays as it is: what it means is not known.
+        let mut loader = input::loader;
+        let parsed = syntax::parse(&name, &text, &mut loader);
+        for diagnostic in parsed.diagnostics.iter().filter(|d| d.is_error()) {
             say.diagnostic(diagnostic);
         }
-        if formatted.diagnostics.iter().any(|d| d.is_error()) {
+        if parsed.policy.is_none() {
             broken = true;
             continue;
         }
-        let same = formatted.text == text;
+        let formatted = syntax::format(&text);
+        let same = !formatted.changed;
         match (args.check, file.as_str()) {
             (true, _) if !same => {
                 changed = true;

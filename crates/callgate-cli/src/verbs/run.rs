@@ -1,7 +1,7 @@
 //! `run`: a command under a policy.
 
 use crate::args::Run;
-use crate::failure::{BAD_INPUT, BEFORE_EXEC, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::input::Input;
 use crate::say::Say;
 use callgate_sys::install::Flags;
@@ -12,9 +12,6 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     let program = Input::read(&args.policy, &args.reading, say)?.program()?;
     let flags = Flags { no_new_privs: true, log: args.log, ..Flags::default() };
     let failed = |e: callgate_sys::spawn::Failure| Failure::new(e.exit_code(), e);
-    if args.command.is_empty() {
-        return Err(Failure::new(BAD_INPUT, "no command given"));
-    }
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags);
     if args.exec {
         return Err(failed(command.exec()));
@@ -24,6 +21,5 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     if outcome.is_sigsys() {
         say.error(&format!("{}: {outcome}: the policy kills for a call it made", args.command[0].display()));
     }
-    let _ = BEFORE_EXEC;
     outcome.pass_on()
 }

@@ -78,7 +78,7 @@ pub(crate) fn span(source: &Source, loc: Loc) -> Span {
 
 /// The name most like `word`, if any is alike enough: about a quarter of its letters may differ, a swap
 /// of neighbours counting one and case nothing. The first of equals wins.
-pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.len() > 64 {
         return None;
     }

@@ -20,13 +20,13 @@ pub fn print(policy: &Policy) -> String {
         out.push_str("none");
     }
     join(&mut out, policy.arches.iter().map(|a| a.name().to_string()));
-    let _ = write!(out, "\ndefault {}\n", action(policy.default));
+    let _ = write!(out, "\ndefault {}\n", action_text(policy.default));
     if policy.bad_arch != Action::KILL_PROCESS {
-        let _ = writeln!(out, "foreign {}", action(policy.bad_arch));
+        let _ = writeln!(out, "foreign {}", action_text(policy.bad_arch));
     }
     for (word, set) in [("x32", policy.x32), ("unknown", policy.unknown)] {
         if let Some(set) = set {
-            let _ = writeln!(out, "{word} {}", action(set));
+            let _ = writeln!(out, "{word} {}", action_text(set));
         }
     }
     if !policy.foreign.is_empty() {
@@ -46,7 +46,7 @@ pub fn print(policy: &Policy) -> String {
 }
 
 /// An action as the language writes it.
-pub(crate) fn action(action: Action) -> String {
+pub fn action_text(action: Action) -> String {
     let (word, data) = match action {
         Action::Errno(errno) => {
             return match errno.name() {
@@ -94,7 +94,7 @@ fn rule_text(rule: &Rule, listed: &[Arch], foreign: bool) -> String {
 }
 
 fn head(rule: &Rule, listed: &[Arch], arches: &[Arch]) -> String {
-    let mut out = format!("{} ", action(rule.action));
+    let mut out = format!("{} ", action_text(rule.action));
     if rule.calls.is_empty() {
         out.push_str("none");
     }

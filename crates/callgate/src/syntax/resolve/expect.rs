@@ -123,7 +123,7 @@ impl Resolver<'_> {
             let argument = match arg.name {
                 // Without a signature nothing says how wide the argument is; the value says enough.
                 Some(name) => {
-                    let fixed = super::argument::positional(self.text(name)).is_some();
+                    let fixed = super::positional(self.text(name)).is_some();
                     let width = (fixed && params.is_none()).then_some(Width::W64);
                     self.argument(name, width, env)?
                 }

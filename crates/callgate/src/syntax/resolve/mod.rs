@@ -11,6 +11,7 @@ mod settings;
 mod value;
 mod when;
 
+pub(crate) use argument::positional;
 pub(crate) use rule::effective;
 
 use super::ast::Kind;
