@@ -7,10 +7,12 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod container;
 mod containers;
 mod detect;
 mod docker;
 mod export;
+mod flat;
 mod go_seccomp;
 mod host;
 mod import;
@@ -20,11 +22,13 @@ mod oci;
 mod options;
 mod place;
 mod profile;
+mod prove;
 mod runtime;
 mod seccompiler;
 mod spo;
 mod stack;
 mod suggest;
+mod threads;
 mod tree;
 mod yaml;
 

@@ -2,6 +2,7 @@
 
 use crate::export::Accept;
 use crate::host::{Capabilities, Kernel};
+use crate::import::{Flags, Listener};
 use callgate::{Action, Arch};
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +32,13 @@ pub struct Options {
     pub default: Option<Action>,
     /// Leave out names nobody knows, and list them as losses, instead of refusing the file.
     pub ignore_unknown: bool,
-    /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them.
+    /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them. Writers of formats
+    /// that name their policies use it as the name.
     pub pick: Option<Arc<str>>,
+    /// The flags to write into a file whose format has a place for them.
+    pub flags: Option<Flags>,
+    /// The listener to write into a file whose format has a place for it.
+    pub listener: Option<Listener>,
     /// Which losses [`crate::write`] accepts.
     pub accept: Accept,
     /// How to get at files the file refers to. `None`: such a reference is an error.
@@ -52,6 +58,8 @@ impl Options {
             default: None,
             ignore_unknown: false,
             pick: None,
+            flags: None,
+            listener: None,
             accept: Accept::Lossless,
             open: None,
         }
@@ -77,6 +85,8 @@ impl std::fmt::Debug for Options {
             .field("default", &self.default)
             .field("ignore_unknown", &self.ignore_unknown)
             .field("pick", &self.pick)
+            .field("flags", &self.flags)
+            .field("listener", &self.listener)
             .field("accept", &self.accept)
             .finish_non_exhaustive()
     }
