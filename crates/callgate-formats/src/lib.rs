@@ -7,29 +7,28 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod container;
 mod containers;
 mod detect;
 mod docker;
 mod export;
+mod flat;
 mod go_seccomp;
-mod firejail;
 mod host;
 mod import;
 mod json;
-mod kafel;
 mod libseccomp;
-mod minijail;
 mod oci;
 mod options;
 mod place;
 mod profile;
+mod prove;
 mod runtime;
 mod seccompiler;
 mod spo;
-mod scan;
 mod stack;
 mod suggest;
-mod systemd;
+mod threads;
 mod tree;
 mod yaml;
 
@@ -37,6 +36,5 @@ pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};
 pub use host::{Capabilities, Kernel};
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
-pub use minijail::Constants;
 pub use options::{Open, Options, Runtime};
 pub use place::{Error, Place, Problem};
