@@ -5,7 +5,7 @@ use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::scan::{Pos, Source};
 use crate::suggest;
-use crate::{firejail, kafel, minijail, oci, systemd};
+use crate::{firejail, kafel, lxc, minijail, oci, snapd, systemd};
 use callgate::{Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
@@ -114,6 +114,8 @@ fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Erro
     match format {
         Format::Oci | Format::Docker | Format::Containers => oci::read(text, format, options),
         Format::Firejail => firejail::read(text, options),
+        Format::Snapd => snapd::read(text, options),
+        Format::Lxc => lxc::read(text, options),
         Format::Kafel => kafel::read(text, options),
         Format::Systemd => systemd::read(text, options),
         Format::Minijail | Format::MinijailPython => minijail::read(text, format, options),
