@@ -1,6 +1,6 @@
 //! What other projects call an architecture.
 
-use crate::arch::{Arch, audit_name};
+use crate::arch::{Arch, audit_name, audit_token};
 
 /// A world with its own names for architectures.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -56,19 +56,15 @@ impl Arch {
     pub fn parse(name: &str) -> Option<Arch> {
         let with = |e: Ecosystem| Arch::ALL.iter().copied().find(|a| a.name_in(e) == Some(name));
         Arch::from_name(name)
-            .or_else(|| ECOSYSTEMS.iter().find_map(|e| with(*e)))
+            .or_else(|| BY_ROW.iter().find_map(|e| with(*e)))
+            .or_else(|| audit_token(name).and_then(|token| Arch::of_call(token, 0)))
             .or_else(|| ALIASES.iter().find(|a| a.0 == name).map(|a| a.1))
     }
 }
 
-const ECOSYSTEMS: &[Ecosystem] = &[
-    Ecosystem::Oci,
-    Ecosystem::Systemd,
-    Ecosystem::Go,
-    Ecosystem::Rust,
-    Ecosystem::Debian,
-    Ecosystem::Kernel,
-];
+/// The ecosystems whose names are in [`NAMES`].
+const BY_ROW: &[Ecosystem] =
+    &[Ecosystem::Oci, Ecosystem::Systemd, Ecosystem::Go, Ecosystem::Rust, Ecosystem::Debian];
 
 struct Names {
     oci: &'static str,
@@ -164,7 +160,7 @@ mod tests {
     #[test]
     fn every_name_parses_back() {
         for arch in Arch::ALL.iter().copied() {
-            for ecosystem in ECOSYSTEMS.iter().copied().chain([Ecosystem::Libseccomp]) {
+            for ecosystem in BY_ROW.iter().copied().chain([Ecosystem::Libseccomp, Ecosystem::Kernel]) {
                 if let Some(name) = arch.name_in(ecosystem) {
                     assert_eq!(Arch::parse(name), Some(arch), "{name} in {ecosystem:?}");
                 }
@@ -176,7 +172,7 @@ mod tests {
     fn no_alias_repeats_a_name() {
         for (alias, _) in ALIASES {
             let named = |e: Ecosystem| Arch::ALL.iter().any(|a| a.name_in(e) == Some(*alias));
-            assert!(Arch::from_name(alias).is_none() && !ECOSYSTEMS.iter().any(|e| named(*e)), "{alias}");
+            assert!(Arch::from_name(alias).is_none() && !BY_ROW.iter().any(|e| named(*e)), "{alias}");
         }
         assert_eq!(Arch::parse("vax"), None);
         assert_eq!(Arch::parse(""), None);

@@ -3,7 +3,7 @@
 //! Source: `include/uapi/asm-generic/errno.h` and the `asm/errno.h` of mips, parisc and powerpc.
 
 use crate::arch::Arch;
-use crate::tables::errno as table;
+use crate::tables::{errno as table, slots};
 
 /// An error number in the generic (x86) numbering: the data of `SECCOMP_RET_ERRNO` on every architecture but
 /// mips and parisc, where [`Errno::on`] translates. The kernel clamps values above 4095.
@@ -32,8 +32,8 @@ impl Errno {
     /// The number with this name in the generic (x86) numbering; `EWOULDBLOCK`, `EDEADLOCK` and `ENOTSUP` are
     /// names too.
     pub fn from_name(name: &str) -> Option<Errno> {
-        let at = table::BY_NAME.binary_search_by_key(&name, |e| e.0).ok()?;
-        Some(Errno(table::BY_NAME[at].1))
+        let at = slots::find(table::SLOTS, name, |index| table::BY_NAME[usize::from(index)].0)?;
+        Some(Errno(table::BY_NAME[usize::from(at)].1))
     }
 
     /// The preferred name in the generic (x86) numbering.

@@ -8,6 +8,7 @@
 
 pub mod action;
 pub mod arch;
+pub mod breakage;
 pub mod constant;
 pub mod data;
 pub mod ecosystem;
@@ -22,6 +23,7 @@ pub mod signature;
 pub mod syscall;
 mod tables;
 pub mod twin;
+pub mod variant;
 
 pub use action::Action;
 pub use arch::{Arch, Endian};

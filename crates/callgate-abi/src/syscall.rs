@@ -3,7 +3,7 @@
 use crate::arch::Arch;
 use crate::kernel::Kernel;
 use crate::signature::Param;
-use crate::tables::syscall as table;
+use crate::tables::{slots, syscall as table};
 
 /// A system call by name. Compare, hash and copy it freely; it is an index into the table.
 ///
@@ -30,7 +30,7 @@ impl Syscall {
 
     /// The call with this name (the `__NR_` spelling of the kernel's headers).
     pub fn from_name(name: &str) -> Option<Syscall> {
-        table::NAMES.binary_search(&name).ok().map(|i| Syscall(i as u16))
+        slots::find(table::SLOTS, name, |index| table::NAMES[usize::from(index)]).map(Syscall)
     }
 
     /// Its name.

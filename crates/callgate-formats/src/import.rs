@@ -1,12 +1,14 @@
 //! Reading: what every reader returns, and the way to each of them.
 
 use crate::detect::Format;
+
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::scan::{Pos, Source};
-use crate::suggest;
-use crate::{firejail, kafel, lxc, minijail, oci, snapd, systemd};
-use callgate::{Arch, Origin, Policy, Syscall};
+use crate::{
+    firejail, go_seccomp, kafel, lxc, minijail, oci, seccompiler, snapd, spo, suggest, systemd,
+};
+use callgate::{Action, Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
 
@@ -64,6 +66,28 @@ pub enum Effect {
     Weaker,
 }
 
+impl Effect {
+    /// The effect of a call that gets `now` instead of `before`. Calls that ask somebody (`Notify`,
+    /// `Trace`) stand between those that are refused and those that are executed.
+    pub fn of(before: Action, now: Action) -> Effect {
+        let openness = |action: Action| match action {
+            Action::Allow(_) | Action::Log(_) => 2,
+            Action::Notify(_) | Action::Trace(_) => 1,
+            Action::KillProcess(_)
+            | Action::KillThread(_)
+            | Action::Trap(_)
+            | Action::Errno(_)
+            | Action::Unknown(_) => 0,
+        };
+        match openness(now).cmp(&openness(before)) {
+            std::cmp::Ordering::Greater => Effect::Weaker,
+            std::cmp::Ordering::Less => Effect::Stricter,
+            std::cmp::Ordering::Equal if before == now => Effect::None,
+            std::cmp::Ordering::Equal => Effect::Different,
+        }
+    }
+}
+
 /// Something worth saying about a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Note {
@@ -107,12 +131,23 @@ pub struct Listener {
 /// # Errors
 /// Everything wrong with the file, with its place.
 pub fn read(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
-    read_as(text, format, options).map_err(|e| e.in_file(options.file.as_ref()))
+    let read = || {
+        let mut import = read_as(text, format, options)?;
+        if let Some(name) = &options.pick {
+            let picked = import.pick(name)?.clone();
+            import.policies = vec![picked];
+        }
+        Ok(import)
+    };
+    read().map_err(|e: Error| e.in_file(options.file.as_ref()))
 }
 
 fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
     match format {
         Format::Oci | Format::Docker | Format::Containers => oci::read(text, format, options),
+        Format::Spo => spo::read(text, options),
+        Format::Seccompiler => seccompiler::read(text, options),
+        Format::GoSeccomp => go_seccomp::read(text, options),
         Format::Firejail => firejail::read(text, options),
         Format::Snapd => snapd::read(text, options),
         Format::Lxc => lxc::read(text, options),
@@ -220,6 +255,11 @@ impl Collect {
             }
             self.problem(problem);
         }
+    }
+
+    /// Whether names nobody knows are to be left out.
+    pub fn ignores_unknown(&self) -> bool {
+        self.ignore_unknown
     }
 
     /// [`Collect::unknown`] at a place of a text that may be an included one.

@@ -209,10 +209,10 @@ impl RuleSet {
             self.write(&piece, &mut rules);
         }
         let policy = Policy {
-            foreign: Vec::new(),
             arches: self.arches,
             rules,
             default: self.default,
+            foreign: Vec::new(),
             bad_arch: self.bad_arch,
             x32: None,
             unknown: None,

@@ -19,7 +19,7 @@ pub(crate) fn read(text: &str, format: Format, options: &Options) -> Result<Impo
         Some(Runtime::Containerd | Runtime::Runc | Runtime::Crun | Runtime::Youki | Runtime::Gvisor) => {
             read_oci(&root, format, options)
         }
-        Some(Runtime::Libseccomp) | None => match format {
+        Some(Runtime::Libseccomp | Runtime::Firecracker) | None => match format {
             Format::Docker => docker::read(&root, format, options),
             Format::Containers => containers::read(&root, format, options),
             _ => read_oci(&root, format, options),

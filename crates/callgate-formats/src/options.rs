@@ -113,6 +113,7 @@ runtimes! {
     Crio "cri-o" "CRI-O: containers-common's dialect, then crun.";
     Youki "youki" "youki: OCI, every condition a rule of its own.";
     Libseccomp "libseccomp" "The rules as libseccomp compiles them, nothing added.";
+    Firecracker "firecracker" "Firecracker since 1.11: its JSON through libseccomp.";
     Gvisor "gvisor" "gVisor: OCI with five actions, errors always `EPERM`, `architectures` ignored.";
 }
 

@@ -230,12 +230,7 @@ fn names(
 
 /// What leaving out a rule with this action does where the default takes its place.
 pub(crate) fn without(action: Action, default: Action) -> Effect {
-    match (action.permits(), default.permits()) {
-        (true, false) => Effect::Stricter,
-        (false, true) => Effect::Weaker,
-        _ if action == default => Effect::None,
-        _ => Effect::Different,
-    }
+    Effect::of(action, default)
 }
 
 fn odd_keys(at: &At<'_, '_>, known: &[&str], collect: &mut Collect) -> Result<(), Problem> {

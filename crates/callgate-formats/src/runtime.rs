@@ -50,7 +50,7 @@ pub(crate) fn compile(
             | Runtime::Podman
             | Runtime::Crio,
         ) => Some(Flags { spec_allow: true, ..Flags::default() }),
-        Some(Runtime::Youki | Runtime::Libseccomp | Runtime::Gvisor) | None => None,
+        Some(Runtime::Youki | Runtime::Libseccomp | Runtime::Firecracker | Runtime::Gvisor) | None => None,
     });
     Ok(Import { flags, listener: profile.listener, ..Import::one(format, policy, collect) })
 }
@@ -58,10 +58,10 @@ pub(crate) fn compile(
 /// Everything is executed, under every architecture.
 fn open_policy(arches: Vec<Arch>) -> Policy {
     Policy {
-        foreign: Vec::new(),
         arches,
         rules: Vec::new(),
         default: Action::ALLOW,
+        foreign: Vec::new(),
         bad_arch: Action::ALLOW,
         x32: Some(Action::ALLOW),
         unknown: None,

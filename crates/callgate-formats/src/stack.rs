@@ -5,6 +5,15 @@ use crate::place::{Error, Place, Problem};
 use crate::suggest;
 
 impl Import {
+    /// Adds the policies of another import, and what was said about them.
+    pub fn append(&mut self, other: Import) {
+        self.policies.extend(other.policies);
+        self.losses.extend(other.losses);
+        self.notes.extend(other.notes);
+        self.flags = self.flags.or(other.flags);
+        self.listener = self.listener.take().or(other.listener);
+    }
+
     /// The policy with this name.
     ///
     /// # Errors

@@ -16,6 +16,22 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Node>, Error> {
     if text.len() > MAX_BYTES {
         return Err(Error::new(Place::default(), format!("the file is larger than {} MiB", MAX_BYTES >> 20)));
     }
+    strict(text).or_else(|error| {
+        // YAML wants a closing bracket further in than the key it belongs to; Go's packages, and the
+        // people who write for them, do not.
+        let closes = |line: &str| line.trim_start_matches(' ').starts_with([']', '}']);
+        if !text.lines().any(closes) {
+            return Err(error);
+        }
+        let shifted: Vec<String> = text
+            .lines()
+            .map(|line| if closes(line) { format!("{:80}{line}", "") } else { line.to_string() })
+            .collect();
+        strict(&shifted.join("\n")).map_err(|_| error)
+    })
+}
+
+fn strict(text: &str) -> Result<Vec<Node>, Error> {
     let mut builder =
         Builder { events: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, span: (0, 0) };
     let mut documents = Vec::new();
@@ -250,6 +266,12 @@ mod tests {
         assert_eq!(seen, [("l", &Value::Number("3".into())), ("k", &Value::Number("1".into()))]);
         let Value::Array(list) = &documents[1].value else { panic!() };
         assert_eq!((list[0].line, list[0].column), (8, 3));
+    }
+
+    #[test]
+    fn closing_brackets_below_their_key() {
+        let lenient = parse("spec:\n  contents: {\n    a: 1\n  }\n").unwrap();
+        assert_eq!(lenient, parse("spec:\n  contents: {\n    a: 1\n   }\n").unwrap());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! * [`spawn`]: start a command under filters and stay out of its way;
 //! * [`listener`]: receive and answer the calls a filter hands over;
 //! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
+//! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`error`]: how every failure is told.
 //!
 //! # Safety
@@ -20,11 +21,14 @@ pub mod install;
 pub mod listener;
 pub mod memory;
 pub mod pidfd;
+pub mod process;
+pub mod ptrace;
 mod raw;
 pub mod scm;
 mod shared;
 mod signal;
 pub mod spawn;
+pub mod trial;
 
 pub use error::Error;
 pub use install::{Flags, install, install_strict, no_new_privs, set_no_new_privs};

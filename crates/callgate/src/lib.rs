@@ -10,6 +10,7 @@ pub mod lower;
 pub mod policy;
 pub mod program;
 pub mod render;
+pub mod survey;
 pub mod syntax;
 
 pub use callgate_abi as abi;

@@ -1,6 +1,7 @@
 //! `tables/errno.rs`: error names and numbers.
 
 use super::calls::Calls;
+use super::slots;
 use crate::data;
 use crate::files::Result;
 use std::fmt::Write as _;
@@ -21,7 +22,13 @@ pub(crate) fn generate(_calls: &Calls) -> Result<String> {
     let preferred = preferred(&generic);
     let _ = writeln!(out, "pub(crate) static BY_NUMBER: &[(u16, &str)] = &{preferred:?};\n");
     out.push_str("/// Generic names, aliases included, sorted.\n");
-    let _ = writeln!(out, "pub(crate) static BY_NAME: &[(&str, u16)] = &{by_name:?};");
+    let _ = writeln!(out, "pub(crate) static BY_NAME: &[(&str, u16)] = &{by_name:?};\n");
+    let names: Vec<&String> = by_name.iter().map(|e| &e.0).collect();
+    let slots = slots::fill(&names)?;
+    let _ = writeln!(
+        out,
+        "/// Where to find a name in [`BY_NAME`].\npub(crate) static SLOTS: &[u16] = &{slots:?};"
+    );
     for arch in OWN {
         let rows = read(arch)?;
         let differing = |(number, name): &(u16, String)| {
@@ -65,7 +72,7 @@ fn names_of(rows: &[(String, u16)], generic: &[(String, u16)]) -> Vec<(u16, Stri
 }
 
 /// Rows of `data/errno/FILE.txt`: `NAME NUMBER`, ascending by number.
-fn read(file: &str) -> Result<Vec<(String, u16)>> {
+pub(crate) fn read(file: &str) -> Result<Vec<(String, u16)>> {
     let mut out: Vec<(String, u16)> = Vec::new();
     for row in data::rows(format!("data/errno/{file}.txt"))? {
         let [name, number] = row.cells()[..] else {

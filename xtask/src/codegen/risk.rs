@@ -1,5 +1,6 @@
 //! `tables/risk.rs`: risky calls. `data/risks.txt` says at its head what its lines are.
 
+use super::argument::Arguments;
 use super::calls::Calls;
 use super::cell;
 use crate::data;
@@ -11,6 +12,7 @@ const FROM: &str = "data/risks.txt";
 
 /// Reads the rows and gives each call its own.
 pub(crate) fn generate(calls: &Calls) -> Result<String> {
+    let arguments = Arguments::read(calls)?;
     let mut risks = BTreeMap::new();
     for row in data::rows(FROM)? {
         let expected = || row.error("expected LEVEL CALL… [if CONDITION] — REASON");
@@ -30,6 +32,9 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
             return Err(row.error("a condition speaks of one call"));
         }
         for name in names.split_whitespace() {
+            if let Some(condition) = condition {
+                arguments.lacking(&row, name, condition)?;
+            }
             let entry = (level, condition.map(str::to_owned), reason.to_owned());
             if risks.insert(cell::call(calls, &row, name)?, entry).is_some() {
                 return Err(row.error(format_args!("{name} is there twice")));

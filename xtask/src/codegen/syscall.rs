@@ -1,6 +1,7 @@
 //! `tables/syscall.rs`: names, numbers and ages.
 
 use super::calls::{Call, Calls};
+use super::slots;
 use crate::data;
 use crate::files::Result;
 use std::collections::BTreeMap;
@@ -55,6 +56,11 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
     }
     out.push_str("];\n\n/// Every call's name, sorted; `Syscall` indexes it.\n");
     let _ = writeln!(out, "pub(crate) static NAMES: &[&str] = &{:?};\n", calls.names());
+    let slots = slots::fill(calls.names())?;
+    let _ = writeln!(
+        out,
+        "/// Where to find a name in [`NAMES`].\npub(crate) static SLOTS: &[u16] = &{slots:?};\n"
+    );
     out.push_str("/// The numbers of an architecture.\n");
     out.push_str("pub(crate) fn of(arch: Arch) -> &'static Table {\nmatch arch {\n");
     for (table, arches) in USERS {
@@ -123,7 +129,7 @@ fn code(number: u32, base: u32) -> Option<u16> {
 }
 
 /// Rows of `data/syscall-aliases.txt`: `TABLE ALIAS NAME`.
-fn aliases() -> Result<Vec<(String, String, String)>> {
+pub(crate) fn aliases() -> Result<Vec<(String, String, String)>> {
     let rows = data::rows("data/syscall-aliases.txt")?;
     let read = rows.iter().map(|row| match row.cells()[..] {
         [table, alias, name] => Ok((table.to_owned(), alias.to_owned(), name.to_owned())),
@@ -132,7 +138,8 @@ fn aliases() -> Result<Vec<(String, String, String)>> {
     read.collect()
 }
 
-type Version = (u16, u16, u16);
+/// Major, minor and patch.
+pub(crate) type Version = (u16, u16, u16);
 
 /// Every kernel named in the tables, with its index.
 fn kernels(calls: &Calls) -> Result<BTreeMap<Version, usize>> {
@@ -149,7 +156,8 @@ fn kernels(calls: &Calls) -> Result<BTreeMap<Version, usize>> {
     Ok(all)
 }
 
-fn kernel(text: &str) -> Result<Version> {
+/// Reads `MAJOR.MINOR[.PATCH]`.
+pub(crate) fn kernel(text: &str) -> Result<Version> {
     let numbers: Option<Vec<u16>> = text.split('.').map(|n| n.parse().ok()).collect();
     match numbers.as_deref() {
         Some([major, minor]) => Ok((*major, *minor, 0)),

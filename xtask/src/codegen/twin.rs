@@ -1,6 +1,7 @@
 //! `tables/twin.rs`: calls that stand in for one another. `data/twins.txt` says at its head what its
 //! lines are.
 
+use super::argument::Arguments;
 use super::calls::Calls;
 use super::cell;
 use crate::data::{self, Row};
@@ -36,6 +37,7 @@ struct Blind {
 
 /// Reads the families, routes and blind spots.
 pub(crate) fn generate(calls: &Calls) -> Result<String> {
+    let arguments = Arguments::read(calls)?;
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     let mut routes = BTreeSet::new();
     let mut blind: BTreeMap<(u16, String), Blind> = BTreeMap::new();
@@ -60,7 +62,7 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
             }
             "blind" => {
                 current = None;
-                let spot = blind_spot(calls, &row, tail)?;
+                let spot = blind_spot(calls, &arguments, &row, tail)?;
                 if blind.insert((spot.call, spot.argument.clone()), spot).is_some() {
                     return Err(row.error("this argument is there twice"));
                 }
@@ -111,18 +113,18 @@ fn route(calls: &Calls, row: &Row, text: &str) -> Result<Vec<Route>> {
     reached.iter().map(one).collect()
 }
 
-fn blind_spot(calls: &Calls, row: &Row, text: &str) -> Result<Blind> {
+fn blind_spot(calls: &Calls, arguments: &Arguments<'_>, row: &Row, text: &str) -> Result<Blind> {
     let expected = || row.error("expected blind CALL ARGUMENT [on ARCH,…] — WHAT");
     let (head, hides) = text.split_once(" — ").ok_or_else(expected)?;
     let cells: Vec<&str> = head.split_whitespace().collect();
     let (call, argument, arches) = match cells[..] {
-        [call, argument] => (call, argument, Vec::new()),
-        [call, argument, "on", arches] => {
-            let arches = arches.split(',').map(|a| cell::arch(calls, row, a)).collect::<Result<_>>()?;
-            (call, argument, arches)
-        }
+        [call, argument] => (call, argument, None),
+        [call, argument, "on", arches] => (call, argument, Some(arches)),
         _ => return Err(expected()),
     };
+    let names: Vec<&str> = arches.map(|a| a.split(',').collect()).unwrap_or_default();
+    arguments.check(row, call, argument, &names)?;
+    let arches = arches.map_or(Ok(Vec::new()), |a| cell::arches(row, a))?;
     let call = cell::call(calls, row, call)?;
     Ok(Blind { call, argument: argument.to_owned(), hides: hides.to_owned(), arches })
 }

@@ -51,7 +51,7 @@ pub(crate) static ESSENTIALS: &[Essential] = &[
     Essential {
         need: Need::Exec,
         calls: &[Syscall::from_index(140)],
-        reason: "glibc seeds its allocator at start since 2.36",
+        reason: "glibc seeds a key of its allocator since 2.34",
     },
     Essential {
         need: Need::Exec,

@@ -2067,6 +2067,12 @@ pub(crate) static BLIND_SPOTS: &[BlindSpot] = &[
         arches: &[Arch::X86, Arch::M68k, Arch::S390, Arch::S390x],
     },
     BlindSpot {
+        call: Syscall::from_index(224),
+        argument: "arg",
+        hides: "all six arguments, with the protection",
+        arches: &[Arch::S390],
+    },
+    BlindSpot {
         call: Syscall::from_index(226),
         argument: "type",
         hides: "the file system's type",

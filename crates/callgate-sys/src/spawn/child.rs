@@ -138,6 +138,14 @@ impl Child {
         }
     }
 
+    /// Kill a child that cannot be used, and reap it.
+    pub(crate) fn abandon(self) {
+        // SAFETY: the child is not reaped.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        // Fails when there is nothing to reap, which is what is wanted.
+        let _ = reap(self.pid);
+    }
+
     /// Stand between the command and whoever started this process, unnoticed.
     fn wait_in_between(&self) -> Result<Outcome, Error> {
         loop {
@@ -146,13 +154,9 @@ impl Child {
                 Change::Continued => {}
                 Change::Stopped(signal) => {
                     forward::stop_self(signal);
-                    // A shell continues the whole group; whoever continued only this process meant the command.
-                    if let Change::Nothing | Change::Stopped(_) = look(self.pid, libc::WCONTINUED)? {
-                        // SAFETY: the child is not reaped.
-                        unsafe { libc::kill(self.pid, libc::SIGCONT) };
-                    }
+                    forward::pass_on_continuation(self.pid);
                 }
-                Change::Nothing => forward::next(self.pid),
+                Change::Nothing => forward::next(Some(self.pid)),
             }
         }
     }

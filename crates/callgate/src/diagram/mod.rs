@@ -7,6 +7,7 @@
 
 mod leaves;
 mod ops;
+mod stack;
 mod store;
 pub(crate) mod words;
 

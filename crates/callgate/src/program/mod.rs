@@ -3,6 +3,7 @@
 pub mod asm;
 mod check;
 mod code;
+pub mod container;
 pub mod disasm;
 mod run;
 

@@ -1,20 +1,21 @@
 //! Decision nodes as conditions on whole 64-bit arguments.
 
 use super::RenderError;
-use crate::diagram::{Filter, Node, Ref};
+use crate::diagram::{Diagram, Node, Ref};
 use crate::hash::FastMap;
 use crate::policy::{ArgCmp, ArgIndex, Cond, Op};
-use callgate_abi::{Action, Width};
+use callgate_abi::Width;
+use std::hash::Hash;
 
 /// The longest condition worth printing, in comparisons.
 const LONGEST: usize = 20_000;
 /// Beyond this many ranges of one argument, its bits are tested instead.
 const MOST_RANGES: usize = 1024;
 
-/// Renders the sub-diagrams of one filter.
-pub(super) struct Conditions<'a> {
-    filter: &'a Filter,
-    done: FastMap<(Ref, Action), (Cond, usize)>,
+/// Puts the sub-diagrams of one diagram into words.
+pub(crate) struct Conditions<'a, L> {
+    diagram: &'a Diagram<L>,
+    done: FastMap<(Ref, L), (Cond, usize)>,
 }
 
 /// The bits of an argument that decide together: all of `mask` equal to `value`, or else `fail`.
@@ -25,40 +26,40 @@ struct Cube {
     fail: Ref,
 }
 
-impl<'a> Conditions<'a> {
-    pub(super) fn new(filter: &'a Filter) -> Conditions<'a> {
-        Conditions { filter, done: FastMap::default() }
+impl<'a, L: Copy + Ord + Hash> Conditions<'a, L> {
+    pub(crate) fn new(diagram: &'a Diagram<L>) -> Conditions<'a, L> {
+        Conditions { diagram, done: FastMap::default() }
     }
 
-    /// The distinct actions `at` can end in.
-    pub(super) fn actions(&self, at: Ref) -> Vec<Action> {
+    /// The distinct leaves `at` can end in.
+    pub(crate) fn leaves(&self, at: Ref) -> Vec<L> {
         let mut seen = FastMap::default();
-        let mut actions = Vec::new();
+        let mut leaves = Vec::new();
         let mut todo = vec![at];
         while let Some(at) = todo.pop() {
             if seen.insert(at, ()).is_some() {
                 continue;
             }
             match at.node_index() {
-                None => actions.push(*self.filter.leaf(at)),
+                None => leaves.push(*self.diagram.leaf(at)),
                 Some(i) => {
-                    let node = self.filter.node(i);
+                    let node = self.diagram.node(i);
                     todo.extend([node.hi, node.lo]);
                 }
             }
         }
-        actions.sort_unstable();
-        actions.dedup();
-        actions
+        leaves.sort_unstable();
+        leaves.dedup();
+        leaves
     }
 
-    /// The condition under which `at` ends in `action`.
-    pub(super) fn when(&mut self, at: Ref, action: Action) -> Result<Cond, RenderError> {
-        Ok(self.build(at, action)?.0)
+    /// The condition under which `at` ends in `leaf`.
+    pub(crate) fn when(&mut self, at: Ref, leaf: L) -> Result<Cond, RenderError> {
+        Ok(self.build(at, leaf)?.0)
     }
 
     fn node(&self, at: Ref) -> Option<Node> {
-        at.node_index().map(|i| self.filter.node(i))
+        at.node_index().map(|i| self.diagram.node(i))
     }
 
     /// The argument `at` asks first.
@@ -67,25 +68,25 @@ impl<'a> Conditions<'a> {
     }
 
     /// The condition with its length in comparisons.
-    fn build(&mut self, at: Ref, action: Action) -> Result<(Cond, usize), RenderError> {
+    fn build(&mut self, at: Ref, leaf: L) -> Result<(Cond, usize), RenderError> {
         let Some(arg) = self.arg(at) else {
-            let holds = *self.filter.leaf(at) == action;
+            let holds = *self.diagram.leaf(at) == leaf;
             return Ok((if holds { Cond::True } else { Cond::Any(Vec::new()) }, 0));
         };
-        if let Some(done) = self.done.get(&(at, action)) {
+        if let Some(done) = self.done.get(&(at, leaf)) {
             return Ok(done.clone());
         }
         let made = match self.ranges(at, arg) {
             Some((ranges, width)) if ranges.len() <= 2 + 2 * self.cubes(at, arg, 64) => {
-                self.by_ranges(arg, width, &ranges, action)?
+                self.by_ranges(arg, width, &ranges, leaf)?
             }
-            _ => self.by_bits(at, arg, action)?,
+            _ => self.by_bits(at, arg, leaf)?,
         };
         let length = length(&made);
         if length > LONGEST {
             return Err(RenderError::LongCondition(LONGEST));
         }
-        self.done.insert((at, action), (made.clone(), length));
+        self.done.insert((at, leaf), (made.clone(), length));
         Ok((made, length))
     }
 
@@ -95,10 +96,10 @@ impl<'a> Conditions<'a> {
         use callgate_abi::Word;
         let (hi, lo) = (Word::arg_hi(arg), Word::arg_lo(arg));
         if self.node(at)?.level / 32 == u16::from(lo.index()) {
-            let low = self.filter.segments(at, lo, MOST_RANGES)?;
+            let low = self.diagram.segments(at, lo, MOST_RANGES)?;
             return Some((low.into_iter().map(|(n, r)| (u64::from(n), r)).collect(), Width::W32));
         }
-        let high = self.filter.segments(at, hi, MOST_RANGES)?;
+        let high = self.diagram.segments(at, hi, MOST_RANGES)?;
         let mut out: Vec<(u64, Ref)> = Vec::new();
         for (i, &(start, sub)) in high.iter().enumerate() {
             let base = u64::from(start) << 32;
@@ -112,7 +113,7 @@ impl<'a> Conditions<'a> {
                 return None;
             }
             out.extend(
-                self.filter
+                self.diagram
                     .segments(sub, lo, MOST_RANGES)?
                     .into_iter()
                     .map(|(n, r)| (base | u64::from(n), r)),
@@ -127,7 +128,7 @@ impl<'a> Conditions<'a> {
         arg: u8,
         width: Width,
         ranges: &[(u64, Ref)],
-        action: Action,
+        leaf: L,
     ) -> Result<Cond, RenderError> {
         let mut targets: Vec<Ref> = ranges.iter().map(|r| r.1).collect();
         targets.sort_unstable();
@@ -135,7 +136,7 @@ impl<'a> Conditions<'a> {
         let mut parts = Vec::new();
         let mut always: Vec<Ref> = Vec::new();
         for &target in &targets {
-            let (cond, _) = self.build(target, action)?;
+            let (cond, _) = self.build(target, leaf)?;
             match cond {
                 Cond::Any(none) if none.is_empty() => {}
                 Cond::True => always.push(target),
@@ -169,10 +170,10 @@ impl<'a> Conditions<'a> {
         seen.len()
     }
 
-    fn by_bits(&mut self, at: Ref, arg: u8, action: Action) -> Result<Cond, RenderError> {
+    fn by_bits(&mut self, at: Ref, arg: u8, leaf: L) -> Result<Cond, RenderError> {
         let cube = self.cube(at, arg);
-        let (pass, _) = self.build(cube.pass, action)?;
-        let (fail, _) = self.build(cube.fail, action)?;
+        let (pass, _) = self.build(cube.pass, leaf)?;
+        let (fail, _) = self.build(cube.fail, leaf)?;
         let width = if cube.mask >> 32 == 0 { Width::W32 } else { Width::W64 };
         let op = Op::MaskedEq { mask: cube.mask, value: cube.value };
         let test = compare(arg, width, if cube.mask == u64::MAX { Op::Eq(cube.value) } else { op });

@@ -3,7 +3,7 @@
 //! Numbers become names, calls that behave alike become one rule, and the decision nodes below each
 //! become a condition on whole arguments. What comes out is lowered again and compared.
 
-mod condition;
+pub(crate) mod condition;
 
 use crate::diagram::{Filter, Ref, TooLarge};
 use crate::lower::LowerError;
@@ -96,7 +96,7 @@ type Numbers = Vec<(u32, Ref)>;
 
 struct Renderer<'a> {
     filter: &'a Filter,
-    conditions: Conditions<'a>,
+    conditions: Conditions<'a, Action>,
 }
 
 impl Renderer<'_> {
@@ -305,7 +305,7 @@ impl Renderer<'_> {
             action,
             origin: Origin::default(),
         };
-        let mut actions = self.conditions.actions(at);
+        let mut actions = self.conditions.leaves(at);
         // The last action needs no condition; the usual one needs no rule.
         actions.sort_by_key(|a| (*a == usual, a.permits(), std::cmp::Reverse(*a)));
         let Some((&last, others)) = actions.split_last() else { return Ok(Vec::new()) };

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Setting(Setting, Action),
     /// `allow read if fd == 0`
     Rule(Rule),
+    /// `foreign errno(EPERM) 59`
+    Foreign(Rule),
     /// `group @mine = read, write`; the name's place includes the `@`.
     Group { name: Loc, targets: Vec<Target> },
     /// `include "other.cg"`

@@ -8,7 +8,7 @@ use callgate_abi::Width;
 
 /// How deeply parentheses and prefix operators may nest: recursion must stay within any thread's
 /// stack.
-pub(crate) const MAX_DEPTH: u32 = 100;
+pub(crate) const MAX_DEPTH: u32 = 128;
 
 impl Parser<'_> {
     /// A condition: comparisons under `||`, `&&`, `!` and parentheses, loosest first.

@@ -1,6 +1,6 @@
 //! `callgate fmt`: one way to set blanks, nothing else changed.
 
-use super::lexer::{Kind, Token};
+use super::lexer::{Kind, Token, lex};
 use super::tree::{Part, tree};
 
 /// A formatted text.
@@ -52,25 +52,22 @@ fn comment_text(text: &str, token: Token) -> String {
 
 fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
     let mut code = String::new();
+    // Where the line may be broken: after commas.
+    let mut breaks = Vec::new();
     let mut before: Option<Token> = None;
-    // What precedes `before`, to tell a sign from nothing else.
+    // What precedes `before`.
     let mut earlier: Option<Token> = None;
     let mut first = true;
-    let mut end = |code: &mut String, comment: Option<String>, first: &mut bool| {
-        if !code.is_empty() || comment.is_some() {
-            wrap(std::mem::take(code), comment, *first, lines);
-            *first = false;
-        }
-    };
     for token in tokens {
         match token.kind {
             Kind::Space => {}
-            Kind::Newline => {
-                end(&mut code, None, &mut first);
-                before = None;
-            }
-            Kind::Comment => {
-                end(&mut code, Some(comment_text(text, *token)), &mut first);
+            Kind::Newline | Kind::Comment => {
+                let comment = (token.kind == Kind::Comment).then(|| comment_text(text, *token));
+                if !code.is_empty() || comment.is_some() {
+                    wrap(std::mem::take(&mut code), &breaks, comment, first, lines);
+                    first = false;
+                }
+                breaks.clear();
                 before = None;
             }
             _ => {
@@ -78,8 +75,11 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
                 if code.is_empty() && !first && !close {
                     code.push_str(INDENT);
                 } else if let Some(before) = before
-                    && spaced(text, earlier, before, *token)
+                    && (spaced(text, earlier, before, *token) || !glues(text, before, *token))
                 {
+                    if before.kind == Kind::Comma {
+                        breaks.push(code.len());
+                    }
                     code.push(' ');
                 }
                 code.push_str(token.loc.of(text));
@@ -88,7 +88,19 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
             }
         }
     }
-    end(&mut code, None, &mut first);
+    if !code.is_empty() {
+        wrap(code, &breaks, None, first, lines);
+    }
+}
+
+/// Whether two tokens may touch without becoming others.
+fn glues(text: &str, before: Token, token: Token) -> bool {
+    if before.loc.end == token.loc.start {
+        return true;
+    }
+    let (a, b) = (before.loc.of(text), token.loc.of(text));
+    let glued = lex(&format!("{a}{b}"));
+    matches!(glued.as_slice(), [x, y] if x.kind == before.kind && y.kind == token.kind && x.loc.end as usize == a.len())
 }
 
 /// Whether a blank belongs between two tokens of a line.
@@ -111,37 +123,26 @@ fn spaced(text: &str, earlier: Option<Token>, before: Token, token: Token) -> bo
 }
 
 /// Emits a line, broken after commas if it is too long.
-fn wrap(mut code: String, comment: Option<String>, first: bool, lines: &mut Vec<Line>) {
+fn wrap(code: String, breaks: &[usize], comment: Option<String>, first: bool, lines: &mut Vec<Line>) {
     if code.is_empty() {
         // A comment inside a statement.
         let indent = if first { "" } else { INDENT };
         lines.push(Line { code: String::new(), comment: comment.map(|c| format!("{indent}{c}")) });
         return;
     }
-    while code.chars().count() > WIDTH {
-        let limit = code.char_indices().nth(WIDTH).map_or(code.len(), |c| c.0);
-        let indent = code.len() - code.trim_start().len();
-        let fits = breaks(&code).take_while(|at| *at <= limit).last();
-        let Some(at) = fits.or_else(|| breaks(&code).next()).filter(|at| *at > indent) else { break };
-        let rest = code.split_off(at);
-        lines.push(Line {
-            code: std::mem::replace(&mut code, format!("{INDENT}{}", rest.trim_start())),
-            comment: None,
-        });
-    }
-    lines.push(Line { code, comment });
-}
-
-/// The places after a comma that blanks follow, outside strings.
-fn breaks(code: &str) -> impl Iterator<Item = usize> + '_ {
-    let mut quoted = false;
-    let bytes = code.as_bytes();
-    (0..bytes.len()).filter_map(move |i| {
-        if bytes[i] == b'"' && (i == 0 || bytes[i - 1] != b'\\') {
-            quoted = !quoted;
+    let mut start = 0;
+    let mut indent = "";
+    let mut end = 0;
+    for next in breaks.iter().copied().chain([code.len()]) {
+        let width = indent.len() + code[start..next].chars().count();
+        if width > WIDTH && end > start {
+            lines.push(Line { code: format!("{indent}{}", &code[start..end]), comment: None });
+            start = end + 1;
+            indent = INDENT;
         }
-        (!quoted && bytes[i] == b',' && bytes.get(i + 1) == Some(&b' ')).then_some(i + 1)
-    })
+        end = next;
+    }
+    lines.push(Line { code: format!("{indent}{}", &code[start..]), comment });
 }
 
 fn join(lines: Vec<Line>) -> String {

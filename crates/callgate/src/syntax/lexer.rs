@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     Comment,
     /// `read`, `kill-thread`, `O_RDONLY`: a letter or `_`, then those, digits, and `-` before a letter.
     Word,
-    /// `@name`.
+    /// `@name`, `@name:252`.
     Group,
     /// A digit and what follows it.
     Number,
@@ -112,7 +112,7 @@ fn next(text: &str, at: usize) -> (Kind, usize) {
         b'"' => string(rest),
         b'@' => match word(&rest[1..]) {
             0 => one(Kind::Junk),
-            n => (Kind::Group, n + 1),
+            n => (Kind::Group, 1 + n + version(&rest[1 + n..])),
         },
         b'0'..=b'9' => {
             let part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
@@ -140,6 +140,17 @@ fn word(rest: &[u8]) -> usize {
         len += 1;
     }
     len
+}
+
+/// The length of a group's `:252`.
+fn version(rest: &[u8]) -> usize {
+    if rest.first() != Some(&b':') {
+        return 0;
+    }
+    match rest[1..].iter().take_while(|b| b.is_ascii_alphanumeric()).count() {
+        0 => 0,
+        n => n + 1,
+    }
 }
 
 fn space(rest: &str) -> usize {
@@ -194,6 +205,7 @@ mod tests {
         assert_eq!(kinds("\"abc\\"), [OpenStr]);
         assert_eq!(kinds("é☃ $%a"), [Junk, Junk, Word]);
         assert_eq!(kinds("\u{feff}a\r\n"), [Word, Newline]);
+        assert_eq!(kinds("@a-b:252, @c:"), [Group, Comma, Group, Colon]);
         assert_eq!(kinds("a- @ ."), [Word, Minus, Junk, Junk]);
     }
 }

@@ -1,10 +1,13 @@
 //! A file and everything it includes, each read once.
 
-use super::ast::{Kind, Statement};
+use super::ast::{Kind, Statement, Target, TargetKind};
 use super::lexer::Loc;
 use super::report::{Report, span};
 use super::{Loader, codes, parser, tree};
 use crate::diagnostic::{Diagnostic, Source};
+use callgate_abi::Syscall;
+use callgate_abi::group::Group;
+use std::collections::BTreeMap;
 
 /// How deeply includes may nest.
 const MAX_DEPTH: usize = 16;
@@ -16,6 +19,8 @@ pub(crate) struct Files {
     pub(crate) files: Vec<File>,
     /// File and statement; an included file's stand in the place of the first `include` naming it.
     pub(crate) order: Vec<(usize, usize)>,
+    /// For a built-in group with conditional members: a file with a rule for each, in their order.
+    pub(crate) groups: BTreeMap<&'static str, usize>,
 }
 
 pub(crate) struct File {
@@ -27,7 +32,7 @@ pub(crate) struct File {
 
 /// Reads and parses a text and what it includes.
 pub(crate) fn load(name: &str, text: &str, loader: &mut Loader<'_>, report: &mut Report) -> Files {
-    let mut files = Files { files: Vec::new(), order: Vec::new() };
+    let mut files = Files { files: Vec::new(), order: Vec::new(), groups: BTreeMap::new() };
     let source = Source::new(name, text);
     files.add(source.clone(), 0, report);
     if files.files[0].statements.is_empty() && !report.has_errors() {
@@ -37,6 +42,7 @@ pub(crate) fn load(name: &str, text: &str, loader: &mut Loader<'_>, report: &mut
         report.push(d);
     }
     files.walk(&mut vec![(0, Loc::default())], loader, report);
+    files.load_groups(report);
     files
 }
 
@@ -97,6 +103,31 @@ impl Files {
             stack.push((included, loc));
             self.walk(stack, loader, report);
             stack.pop();
+        }
+    }
+
+    /// Reads the conditions of the built-in groups that the statements name.
+    fn load_groups(&mut self, report: &mut Report) {
+        let mut named: Vec<&'static Group> = Vec::new();
+        for (file, index) in &self.order {
+            let file = &self.files[*file];
+            let mut targets: Vec<&Target> = Vec::new();
+            match &file.statements[*index].kind {
+                Kind::Rule(rule) | Kind::Foreign(rule) => targets.extend(&rule.targets),
+                Kind::Group { targets: members, .. } => targets.extend(members),
+                Kind::Arch(_) | Kind::Setting(..) | Kind::Include { .. } | Kind::Expect(_) => {}
+            }
+            let groups = targets.iter().filter(|t| matches!(t.kind, TargetKind::Group));
+            named.extend(groups.filter_map(|t| Group::from_name(&t.loc.of(file.source.text())[1..])));
+        }
+        for group in named {
+            if !group.conditions().is_empty() && !self.groups.contains_key(group.name) {
+                let rule =
+                    |(call, condition): &(Syscall, &str)| format!("allow {} if {condition}\n", call.name());
+                let text: String = group.conditions().iter().map(rule).collect();
+                let file = self.add(Source::new(&format!("@{}", group.name), text), 0, report);
+                self.groups.insert(group.name, file);
+            }
         }
     }
 

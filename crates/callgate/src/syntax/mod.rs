@@ -26,7 +26,8 @@ mod tree;
 
 pub use codes::CODES;
 pub use format::{Formatted, format};
-pub use print::print;
+pub use print::{action_text, print};
+pub use report::nearest;
 
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 use crate::policy::{Origin, Policy};
@@ -37,7 +38,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// The language's reference, in Markdown.
-pub const REFERENCE: &str = include_str!("../../../../docs/policy-language.md");
+pub const REFERENCE: &str = include_str!("../../policy-language.md");
 
 /// Finds an included file: takes the path as written and the name of the file that includes it, gives
 /// the name of the included one (the same for the same file: cycles are found by it) and its text, or
@@ -51,6 +52,8 @@ pub struct Parsed {
     pub policy: Option<Policy>,
     /// Where each of the policy's rules is written.
     pub rule_spans: Vec<Span>,
+    /// Where each of its rules for unlisted architectures is written.
+    pub foreign_spans: Vec<Span>,
     /// The cases of its `expect` lines.
     pub expects: Vec<Expect>,
     /// What is wrong with it, by file and place.
@@ -100,6 +103,7 @@ pub fn parse(name: &str, text: &str, loader: &mut Loader<'_>) -> Parsed {
     Parsed {
         policy: (!failed).then_some(lowered.policy),
         rule_spans: if failed { Vec::new() } else { lowered.rule_spans },
+        foreign_spans: if failed { Vec::new() } else { lowered.foreign_spans },
         expects: lowered.expects,
         diagnostics: report.finish(&sources),
         sources,

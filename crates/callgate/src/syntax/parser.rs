@@ -59,13 +59,16 @@ impl<'a> Parser<'a> {
                 Stmt::Arch(self.arches()?)
             }
             (Kind::Word, "default") => self.setting(Setting::Default)?,
-            (Kind::Word, "foreign") => self.setting(Setting::Foreign)?,
+            (Kind::Word, "foreign") => self.foreign()?,
             (Kind::Word, "x32") => self.setting(Setting::X32)?,
             (Kind::Word, "unknown") => self.setting(Setting::Unknown)?,
             (Kind::Word, "group") => self.group()?,
             (Kind::Word, "include") => self.include()?,
             (Kind::Word, "expect") => self.expect_statement()?,
-            (Kind::Word, word) if STATEMENTS.contains(&word) => self.rule()?,
+            (Kind::Word, word) if STATEMENTS.contains(&word) => {
+                let action = self.action()?;
+                Stmt::Rule(self.rule(action)?)
+            }
             _ => return self.no_statement(first),
         };
         match self.peek() {
@@ -99,8 +102,17 @@ impl<'a> Parser<'a> {
         Some(Stmt::Setting(setting, self.action()?))
     }
 
-    fn rule(&mut self) -> Option<Stmt> {
+    /// The setting, or with targets a rule.
+    fn foreign(&mut self) -> Option<Stmt> {
+        self.at += 1;
         let action = self.action()?;
+        Some(match self.peek() {
+            None => Stmt::Setting(Setting::Foreign, action),
+            Some(_) => Stmt::Foreign(self.rule(action)?),
+        })
+    }
+
+    fn rule(&mut self, action: Action) -> Option<Rule> {
         let targets = self.targets()?;
         let on = if self.eat_word("on") { self.arches()? } else { Vec::new() };
         let mut unchecked = false;
@@ -112,7 +124,7 @@ impl<'a> Parser<'a> {
                 return self.error(codes::SYNTAX, token.loc, "`on` stands before `if`");
             }
         }
-        Some(Stmt::Rule(Rule { action, targets, on, when, unchecked }))
+        Some(Rule { action, targets, on, when, unchecked })
     }
 
     fn group(&mut self) -> Option<Stmt> {

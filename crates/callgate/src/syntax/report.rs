@@ -78,7 +78,7 @@ pub(crate) fn span(source: &Source, loc: Loc) -> Span {
 
 /// The name most like `word`, if any is alike enough: at most a third of its letters differ, a swap
 /// of neighbours or a wrong case counting little. The first of equals wins.
-pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.len() > 64 {
         return None;
     }

@@ -5,6 +5,7 @@ use super::resolve::{Resolver, Wanted};
 use super::tree::{Expr, Label, Operand, Placed, Register, Statement, Target, Test, Tree};
 use super::{Error, Options};
 use crate::program::Code;
+use crate::program::container::endian::of_tests;
 use crate::program::disasm::flow::Flow;
 use crate::program::disasm::names;
 use crate::program::disasm::value::Value;
@@ -15,13 +16,32 @@ use std::collections::BTreeMap;
 /// Encodes every statement; those with errors become returns nobody will see.
 pub(super) fn encode(tree: &Tree<'_>, options: &Options, errors: &mut Vec<Error>) -> Code {
     let home = home(tree, options, errors);
-    let endian = endian(tree, options, home, errors);
     let labels = labels(tree, errors);
+    let given = endian(tree, options, errors);
+    let mut found = Vec::new();
+    let mut code = encode_for(tree, home, given.unwrap_or(Endian::Little), &labels, &mut found);
+    // Without a word on the byte order, the architectures the program asks for tell.
+    let asked = given.or_else(|| of_tests(&code.insns)).or(home.map(Arch::endian));
+    if asked == Some(Endian::Big) && code.endian != Endian::Big {
+        found.clear();
+        code = encode_for(tree, home, Endian::Big, &labels, &mut found);
+    }
+    errors.append(&mut found);
+    code
+}
+
+fn encode_for(
+    tree: &Tree<'_>,
+    home: Option<Arch>,
+    endian: Endian,
+    labels: &Labels<'_>,
+    errors: &mut Vec<Error>,
+) -> Code {
     let mut flow = Flow::new(endian);
     let mut insns = Vec::with_capacity(tree.statements.len());
     for (at, statement) in tree.statements.iter().enumerate() {
         let resolver = Resolver { place: names::Place { state: flow.arrive(), home } };
-        let encoder = Encoder { at, tree, endian, labels: &labels, resolver };
+        let encoder = Encoder { at, tree, endian, labels, resolver };
         match encoder.statement(statement) {
             Ok(insn) => {
                 flow.step(&insn);
@@ -47,18 +67,19 @@ fn home(tree: &Tree<'_>, options: &Options, errors: &mut Vec<Error>) -> Option<A
     arch
 }
 
-fn endian(tree: &Tree<'_>, options: &Options, home: Option<Arch>, errors: &mut Vec<Error>) -> Endian {
+/// The byte order the text or the caller states.
+fn endian(tree: &Tree<'_>, options: &Options, errors: &mut Vec<Error>) -> Option<Endian> {
     match tree.endian {
-        Some(Placed { it: "big", .. }) => return Endian::Big,
-        Some(Placed { it: "little", .. }) => return Endian::Little,
+        Some(Placed { it: "big", .. }) => return Some(Endian::Big),
+        Some(Placed { it: "little", .. }) => return Some(Endian::Little),
         Some(Placed { it, place, .. }) => {
             errors.push(Error::new(place, format!("`{it}` is no byte order: `little` or `big`")));
         }
         None => {}
     }
     // The text's own `.arch` says more about it than what the caller supposes.
-    let own = if tree.arch.is_some() { home.map(Arch::endian) } else { None };
-    own.or(options.endian).or(home.map(Arch::endian)).unwrap_or(Endian::Little)
+    let own = tree.arch.as_ref().and_then(|arch| names::arch_named(arch.it)).map(Arch::endian);
+    own.or(options.endian)
 }
 
 type Labels<'a> = BTreeMap<Label<'a>, usize>;

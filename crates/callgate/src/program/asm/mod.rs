@@ -25,8 +25,8 @@ pub struct Options {
     /// The architecture whose call names and constants are meant where the program's own tests
     /// have not settled it and the text has no `.arch` line.
     pub arch: Option<Arch>,
-    /// The byte order of the machine, if the text has no `.endian` line; otherwise that of the
-    /// architecture, otherwise little-endian.
+    /// The byte order of the machine, if the text has neither `.endian` nor `.arch`; otherwise that of
+    /// the architectures the program asks for, otherwise that of `arch`, otherwise little-endian.
     pub endian: Option<Endian>,
 }
 

@@ -4,7 +4,7 @@ use super::Error;
 use super::lex;
 use super::tree::{Claim, Expr, Verdict, WordName};
 use crate::program::disasm::flow::spell;
-use crate::program::disasm::names::{Place, arch_named, constant_value};
+use crate::program::disasm::names::{Place, arch_named, constant_value, token_named};
 use crate::program::disasm::value::{Field, Value};
 use callgate_abi::{Arch, Errno, Syscall, Word};
 
@@ -92,10 +92,10 @@ impl Resolver<'_> {
         let call = Syscall::from_name(name);
         let call_arch = self.place.arch();
         let as_call = || call.zip(call_arch).and_then(|(c, arch)| c.number(arch));
-        let as_arch = || arch_named(name).map(Arch::token);
+        let as_arch = || token_named(name);
         let constants_of = self.place.call().map(|(arch, _)| arch).or(call_arch);
         let as_constant = || constants_of.and_then(|arch| constant_value(name, arch));
-        let as_errno = || Errno::from_name(name).map(|e| u32::from(e.0));
+        let as_errno = || self.place.errno(name).map(u32::from);
         let found = match wanted {
             Wanted::Errno => as_errno(),
             Wanted::Against(Value::Field(f)) if f.word == Word::ARCH => as_arch(),
@@ -121,7 +121,7 @@ impl Resolver<'_> {
             return Error::new(place, format!("`{name}` is no architecture")).suggest(name, all);
         }
         if wanted == Wanted::Errno {
-            let names: Vec<&str> = (1..=4095).filter_map(|n| Errno(n).name()).collect();
+            let names = Errno::names().map(|(name, _)| name);
             return Error::new(place, format!("`{name}` is no error number")).suggest(name, names);
         }
         match (call, self.place.arch()) {

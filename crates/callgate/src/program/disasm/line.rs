@@ -102,7 +102,7 @@ fn readable(line: &mut Line, insn: &Insn, real: &Insn, code: &Code, at: usize, p
         op::RET_K => {
             line.push(Mark::Keyword, "return");
             line.push(Mark::Plain, " ");
-            verdict(line, k);
+            verdict(line, k, place);
         }
         op::RET_A => {
             line.push(Mark::Keyword, "return");
@@ -221,7 +221,7 @@ fn target(at: usize, offset: u64, len: usize) -> String {
     if to < len as u64 { to.to_string() } else { format!("+{offset}") }
 }
 
-fn verdict(line: &mut Line, k: u32) {
+fn verdict(line: &mut Line, k: u32, place: Place<'_>) {
     let (mark, name, data) = match Action::from_ret(k) {
         Action::Allow(d) => (Mark::Permit, "allow", d),
         Action::Log(d) => (Mark::Permit, "log", d),
@@ -231,10 +231,9 @@ fn verdict(line: &mut Line, k: u32) {
         Action::KillThread(d) => (Mark::Refuse, "kill-thread", d),
         Action::KillProcess(d) => (Mark::Refuse, "kill-process", d),
         Action::Errno(Errno(e)) => {
-            let name = Errno(e).name().filter(|n| Errno::from_name(n) == Some(Errno(e)));
             line.push(Mark::Refuse, "errno");
             line.push(Mark::Plain, "(");
-            match name {
+            match place.errno_name(e) {
                 Some(name) => line.push(Mark::Name, name),
                 None => line.push(Mark::Number, e.to_string()),
             }

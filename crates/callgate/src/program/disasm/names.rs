@@ -5,7 +5,8 @@
 
 use super::flow::State;
 use super::value::{Field, Value};
-use callgate_abi::{Arch, Param, Syscall, Width, Word, constant};
+use callgate_abi::arch::{audit_name, audit_token};
+use callgate_abi::{Arch, Errno, Param, Syscall, Width, Word, constant};
 
 /// One point of a program, for naming.
 #[derive(Clone, Copy)]
@@ -76,7 +77,10 @@ impl Place<'_> {
             return None;
         }
         match field.word {
-            Word::ARCH => Arch::ALL.iter().find(|a| a.token() == k).map(|a| a.name().to_string()),
+            Word::ARCH => {
+                let known = Arch::ALL.iter().find(|a| a.token() == k).map(|a| a.name());
+                known.or(audit_name(k)).map(str::to_string)
+            }
             Word::NR => self.call_name(k),
             _ => self.constant(field, k, false),
         }
@@ -94,6 +98,21 @@ impl Place<'_> {
         let call = Syscall::from_number(arch, nr)?;
         let name = call.name();
         if Some(arch) == self.home { Some(name.to_string()) } else { Some(format!("{}:{name}", arch.name())) }
+    }
+
+    /// An error number's name in the numbering of the architecture at hand.
+    pub(in crate::program) fn errno_name(self, number: u16) -> Option<&'static str> {
+        let name = match self.arch() {
+            Some(arch) => Errno::name_on(number, arch),
+            None => Errno(number).name(),
+        }?;
+        if self.errno(name) == Some(number) { Some(name) } else { None }
+    }
+
+    /// The error number with this name in the numbering of the architecture at hand.
+    pub(in crate::program) fn errno(self, name: &str) -> Option<u16> {
+        let errno = Errno::from_name(name)?;
+        Some(self.arch().map_or(errno.0, |arch| errno.on(arch)))
     }
 
     fn constant(self, field: Field, k: u32, bits: bool) -> Option<String> {
@@ -165,23 +184,12 @@ pub(in crate::program) fn constant_value(name: &str, arch: Arch) -> Option<u32> 
     if high == 0 || high == u32::MAX { Some(value as u32) } else { None }
 }
 
-/// An architecture under any of the names in use.
+/// An architecture under any of the names in use; seccomp-tools leaves `AUDIT_` away.
 pub(in crate::program) fn arch_named(name: &str) -> Option<Arch> {
-    let lower = name.to_ascii_lowercase();
-    let bare = lower.strip_prefix("audit_").unwrap_or(&lower);
-    let bare = bare.strip_prefix("arch_").unwrap_or(bare);
-    Arch::from_name(bare).or(match bare {
-        "amd64" | "x64" => Some(Arch::X86_64),
-        "i386" | "i486" | "i586" | "i686" | "ia32" => Some(Arch::X86),
-        "arm64" => Some(Arch::Aarch64),
-        "armeb" | "armel" | "armhf" => Some(Arch::Arm),
-        "loong64" => Some(Arch::Loongarch64),
-        "powerpc" => Some(Arch::Ppc),
-        "powerpc64" => Some(Arch::Ppc64),
-        "powerpc64le" | "ppc64el" => Some(Arch::Ppc64le),
-        "hppa" => Some(Arch::Parisc),
-        "hppa64" => Some(Arch::Parisc64),
-        "shel" => Some(Arch::Sh),
-        _ => None,
-    })
+    Arch::parse(name).or_else(|| Arch::parse(&format!("AUDIT_{}", name.to_ascii_uppercase())))
+}
+
+/// An audit token by name, also one of an architecture without tables.
+pub(in crate::program) fn token_named(name: &str) -> Option<u32> {
+    arch_named(name).map(Arch::token).or_else(|| audit_token(name))
 }

@@ -6,6 +6,7 @@ use super::listing::{Line, Listing, Mark};
 use super::names::Place;
 use super::value::Value;
 use crate::program::check::is_conditional;
+use crate::program::container::endian::of_tests;
 use crate::program::{CheckError, Code, check};
 use callgate_abi::insn::op;
 use callgate_abi::{Arch, Endian, Insn, Syscall, Word};
@@ -77,7 +78,9 @@ fn header(code: &Code, home: Option<Arch>, refusal: Option<&CheckError>) -> Vec<
     if let Some(arch) = home {
         directive(".arch", arch.name());
     }
-    if code.endian != home.map_or(Endian::Little, Arch::endian) {
+    // Only where the assembler would not find it out.
+    let found = home.map(Arch::endian).or_else(|| of_tests(&code.insns)).unwrap_or(Endian::Little);
+    if code.endian != found {
         directive(".endian", if code.endian == Endian::Big { "big" } else { "little" });
     }
     lines

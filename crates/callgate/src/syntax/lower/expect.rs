@@ -4,7 +4,7 @@ use super::Lowering;
 use super::argument::{Argument, Env};
 use super::groups::list;
 use crate::diagnostic::Diagnostic;
-use crate::policy::ArgIndex;
+use crate::policy::{ArgIndex, Call};
 use crate::syntax::ast::{self, ExpectArg, TargetKind};
 use crate::syntax::lexer::Loc;
 use crate::syntax::{Expect, codes};
@@ -79,17 +79,20 @@ impl Lowering<'_> {
             }
             TargetKind::Group => {
                 let Some(calls) = self.targets(&[*target], arches) else { return };
-                for call in calls {
-                    match call {
-                        crate::policy::Call::Named(call) => {
-                            let here = |a: &Arch| Some((*a, Some(call), call.number(*a)?));
-                            cases.extend(arches.iter().filter_map(here));
-                        }
-                        crate::policy::Call::Numbers(_) | crate::policy::Call::Any => {
-                            let message = "an expectation about a group needs one without numbers";
-                            return self.error(codes::EXPECT, target.loc, message);
-                        }
+                for member in calls {
+                    let Call::Named(call) = member.call else {
+                        let message = "an expectation about a group needs one without numbers";
+                        return self.error(codes::EXPECT, target.loc, message);
+                    };
+                    if member.when.is_some() {
+                        let group = self.text(target.loc);
+                        let message =
+                            format!("`{}` belongs to `{group}` for some arguments only", call.name());
+                        let d = Diagnostic::error(codes::EXPECT, message);
+                        return self.say(d.help("write an expectation about that call alone"), target.loc);
                     }
+                    let here = |a: &Arch| Some((*a, Some(call), call.number(*a)?));
+                    cases.extend(arches.iter().filter_map(here));
                 }
             }
             TargetKind::Any | TargetKind::None => {

@@ -22,7 +22,27 @@ enum Members {
     Open,
     /// Its definition is being followed: to meet it again is a cycle.
     Entered,
-    Known(Vec<Call>),
+    Known(Vec<Member>),
+}
+
+/// What a target stands for: calls, for some arguments only if there is a condition.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Member {
+    pub(super) call: Call,
+    pub(super) when: Option<Part>,
+}
+
+impl Member {
+    fn always(call: Call) -> Member {
+        Member { call, when: None }
+    }
+}
+
+/// The condition of a statement.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Part {
+    pub(super) file: usize,
+    pub(super) statement: usize,
 }
 
 /// How deeply groups may nest.
@@ -87,10 +107,12 @@ impl<'a> Lowering<'a> {
                     self.resolve(inner, target.loc, depth + 1);
                     members.extend(self.group_members(inner, target.loc).unwrap_or_default());
                 }
-                TargetKind::Call => members.extend(self.call(target.loc).map(Call::Named)),
+                TargetKind::Call => {
+                    members.extend(self.call(target.loc).map(|c| Member::always(Call::Named(c))))
+                }
                 TargetKind::Numbers(first, last) => {
                     self.check_range(target, first, last);
-                    members.push(Call::Numbers(first..=last));
+                    members.push(Member::always(Call::Numbers(first..=last)));
                 }
                 TargetKind::Any | TargetKind::None => {
                     let message = format!("`{}` cannot be part of a group", self.text(target.loc));
@@ -108,7 +130,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The members of a group by its name without `@`; an unknown one is reported.
-    fn group_members(&mut self, name: &str, loc: Loc) -> Option<Vec<Call>> {
+    fn group_members(&mut self, name: &str, loc: Loc) -> Option<Vec<Member>> {
         if let Some(group) = self.groups.get(name) {
             return match &group.members {
                 Members::Known(members) => Some(members.clone()),
@@ -116,7 +138,14 @@ impl<'a> Lowering<'a> {
             };
         }
         if let Some(group) = group::Group::from_name(name) {
-            return Some(group.members().map(Call::Named).collect());
+            let file = self.files.groups.get(group.name).copied();
+            let mut statement = 0;
+            let member = |(call, condition): (Syscall, Option<&str>)| {
+                let when = condition.zip(file).map(|(_, file)| Part { file, statement });
+                statement += usize::from(when.is_some());
+                Member { call: Call::Named(call), when }
+            };
+            return Some(group.entries().map(member).collect());
         }
         let d = Diagnostic::error(codes::GROUP, format!("unknown group `@{name}`"));
         let own = self.groups.keys().copied();
@@ -128,17 +157,17 @@ impl<'a> Lowering<'a> {
 
     /// The calls that targets stand for in a rule for `arches`; `None` if anything is wrong. Members of
     /// groups that none of the architectures has are left out.
-    pub(super) fn targets(&mut self, targets: &[Target], arches: &[Arch]) -> Option<Vec<Call>> {
+    pub(super) fn targets(&mut self, targets: &[Target], arches: &[Arch]) -> Option<Vec<Member>> {
         let exists = |call: Syscall| arches.iter().any(|a| call.number(*a).is_some());
         let mut calls = Vec::with_capacity(targets.len());
         let mut fine = true;
         for target in targets {
             match target.kind {
-                TargetKind::Any => calls.push(Call::Any),
+                TargetKind::Any => calls.push(Member::always(Call::Any)),
                 TargetKind::None => {}
                 TargetKind::Numbers(first, last) => {
                     fine &= self.check_range(target, first, last);
-                    calls.push(Call::Numbers(first..=last));
+                    calls.push(Member::always(Call::Numbers(first..=last)));
                 }
                 TargetKind::Call => match self.call(target.loc) {
                     Some(call) => {
@@ -146,13 +175,13 @@ impl<'a> Lowering<'a> {
                             self.absent(call, target.loc, arches);
                             fine = false;
                         }
-                        calls.push(Call::Named(call));
+                        calls.push(Member::always(Call::Named(call)));
                     }
                     None => fine = false,
                 },
                 TargetKind::Group => match self.group_members(&self.text(target.loc)[1..], target.loc) {
                     Some(mut members) => {
-                        members.retain(|c| !matches!(c, Call::Named(call) if !exists(*call)));
+                        members.retain(|m| !matches!(m.call, Call::Named(call) if !exists(call)));
                         if members.is_empty() && !target.optional {
                             let name = self.text(target.loc);
                             let d = Diagnostic::error(

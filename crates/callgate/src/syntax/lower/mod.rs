@@ -11,6 +11,8 @@ mod settings;
 mod value;
 mod when;
 
+pub(crate) use rule::effective;
+
 use super::ast::Kind;
 use super::lexer::Loc;
 use super::load::Files;
@@ -29,6 +31,7 @@ pub(crate) struct Lowered {
     pub(crate) policy: Policy,
     /// Where each rule of the policy is written.
     pub(crate) rule_spans: Vec<Span>,
+    pub(crate) foreign_spans: Vec<Span>,
     pub(crate) expects: Vec<Expect>,
 }
 
@@ -43,6 +46,7 @@ pub(crate) fn lower(files: &Files, report: &mut Report) -> Lowered {
         lowering.enter(file);
         match &statement.kind {
             Kind::Rule(rule) => lowering.rule(rule, statement.loc),
+            Kind::Foreign(rule) => lowering.foreign_rule(rule, statement.loc),
             Kind::Expect(expect) => lowering.expect(expect, statement.loc),
             Kind::Arch(_) | Kind::Setting(..) | Kind::Group { .. } | Kind::Include { .. } => {}
         }
@@ -55,35 +59,49 @@ pub(crate) fn lower(files: &Files, report: &mut Report) -> Lowered {
     Lowered {
         policy: Policy {
             arches: lowering.arches,
-            rules: lowering.rules,
+            rules: lowering.ruled.rules,
             default: settings.default,
-            foreign: Vec::new(),
+            foreign: lowering.foreign.rules,
             bad_arch: settings.foreign,
             x32: settings.x32,
             unknown: settings.unknown,
         },
-        rule_spans: lowering.rule_spans,
+        rule_spans: lowering.ruled.spans,
+        foreign_spans: lowering.foreign.spans,
         expects: lowering.expects,
     }
 }
 
-/// The rules that one statement stands for in a policy for `arches`; `None` if anything is wrong
-/// with it.
-pub(crate) fn lower_rules(files: &Files, arches: &[Arch], report: &mut Report) -> Option<Vec<Rule>> {
+/// The rules that statements stand for in a policy for `arches`, then those for unlisted
+/// architectures; `None` if anything is wrong.
+pub(crate) fn lower_rules(
+    files: &Files,
+    arches: &[Arch],
+    report: &mut Report,
+) -> Option<(Vec<Rule>, Vec<Rule>)> {
     let mut lowering = Lowering::new(files, report);
     lowering.arches = arches.to_vec();
     for &(file, index) in &files.order {
         let statement = &files.files[file].statements[index];
-        if let Kind::Rule(rule) = &statement.kind {
-            lowering.rule(rule, statement.loc);
+        match &statement.kind {
+            Kind::Rule(rule) => lowering.rule(rule, statement.loc),
+            Kind::Foreign(rule) => lowering.foreign_rule(rule, statement.loc),
+            _ => {}
         }
     }
-    let rules = lowering.rules;
+    let rules = (lowering.ruled.rules, lowering.foreign.rules);
     (!report.has_errors()).then_some(rules)
 }
 
 /// The action of a policy whose text sets none; its text is in error, so nobody sees it used.
 const UNSET: Action = Action::KILL_PROCESS;
+
+/// Rules and where each is written.
+#[derive(Default)]
+struct Rules {
+    rules: Vec<Rule>,
+    spans: Vec<Span>,
+}
 
 struct Lowering<'a> {
     files: &'a Files,
@@ -94,8 +112,8 @@ struct Lowering<'a> {
     /// The policy's architectures.
     arches: Vec<Arch>,
     groups: BTreeMap<&'a str, groups::Group<'a>>,
-    rules: Vec<Rule>,
-    rule_spans: Vec<Span>,
+    ruled: Rules,
+    foreign: Rules,
     expects: Vec<Expect>,
     /// How many calls have been listed.
     calls: usize,
@@ -112,8 +130,8 @@ impl<'a> Lowering<'a> {
             file: 0,
             arches: Vec::new(),
             groups: BTreeMap::new(),
-            rules: Vec::new(),
-            rule_spans: Vec::new(),
+            ruled: Rules::default(),
+            foreign: Rules::default(),
             expects: Vec::new(),
             calls: 0,
             seen: HashSet::new(),

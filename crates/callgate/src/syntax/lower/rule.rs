@@ -3,66 +3,112 @@
 
 use super::Lowering;
 use super::argument::Env;
+use super::groups::{Member, Part};
 use super::when::Needs;
 use crate::policy::{ArgCmp, Call, Cond, Op, Rule};
-use crate::syntax::ast::{self, TargetKind};
+use crate::syntax::ast::{self, Kind, TargetKind};
 use crate::syntax::lexer::Loc;
-use callgate_abi::{Action, Arch, Width};
+use callgate_abi::{Arch, Width};
 
 impl Lowering<'_> {
     /// Appends the rules of a statement, or reports what is wrong with it.
     pub(super) fn rule(&mut self, rule: &ast::Rule, loc: Loc) {
-        let numbers = rule.targets.iter().any(|t| matches!(t.kind, TargetKind::Numbers(..)));
-        let Some(on) = self.on(&rule.on, numbers) else { return };
-        let mut arches: Vec<Arch> = Vec::new();
-        for arch in if on.is_empty() { &self.arches } else { &on } {
-            if self.arches.contains(arch) && !arches.contains(arch) {
-                arches.push(*arch);
-            }
-        }
-        let calls = self.targets(&rule.targets, &arches);
-        // A wrong name among the calls says nothing about the condition: go on with the others.
-        let whens = match &rule.when {
-            None => Some(vec![(calls.clone().unwrap_or_default(), on, Cond::True)]),
-            Some(cond) => {
-                let needs = self.needs(cond);
-                self.conditional(
-                    cond,
-                    rule.unchecked,
-                    needs,
-                    calls.as_deref().unwrap_or_default(),
-                    on,
-                    &arches,
-                )
-            }
-        };
-        let (Some(_), Some(whens)) = (calls, whens) else { return };
-        for (calls, arches, when) in whens {
-            self.push(calls, arches, when, rule.action, loc);
-        }
-    }
-
-    fn push(&mut self, calls: Vec<Call>, arches: Vec<Arch>, when: Cond, action: Action, loc: Loc) {
-        let origin = self.origin(loc);
-        self.rules.push(Rule { calls, arches, when, action, origin });
+        let rules = self.rules_of(rule, loc);
         let span = self.span(loc);
-        self.rule_spans.push(span);
+        self.ruled.spans.extend(rules.iter().map(|_| span.clone()));
+        self.ruled.rules.extend(rules);
     }
 
-    /// The condition for every call and architecture, equal ones gathered.
+    /// The same for a rule about unlisted architectures, where names mean nothing.
+    pub(super) fn foreign_rule(&mut self, rule: &ast::Rule, loc: Loc) {
+        let listed = std::mem::take(&mut self.arches);
+        let rules = self.rules_of(rule, loc);
+        self.arches = listed;
+        let span = self.span(loc);
+        self.foreign.spans.extend(rules.iter().map(|_| span.clone()));
+        self.foreign.rules.extend(rules);
+    }
+
+    fn rules_of(&mut self, rule: &ast::Rule, loc: Loc) -> Vec<Rule> {
+        let numbers = rule.targets.iter().any(|t| matches!(t.kind, TargetKind::Numbers(..)));
+        let Some(on) = self.on(&rule.on, numbers) else { return Vec::new() };
+        let arches = effective(&self.arches, &on);
+        let members = self.targets(&rule.targets, &arches);
+        // A wrong name among the calls says nothing about the condition: go on with the others.
+        let mut whens = Vec::new();
+        let mut fine = members.is_some();
+        for (when, calls) in self.by_condition(members.unwrap_or_default()) {
+            let files = self.files;
+            let mut parts = Vec::new();
+            if let Some(part) = when
+                && let Kind::Rule(member) = &files.files[part.file].statements[part.statement].kind
+                && let Some(cond) = &member.when
+            {
+                parts.push((part.file, cond));
+            }
+            parts.extend(rule.when.as_ref().map(|cond| (self.file, cond)));
+            match self.conditional(&parts, rule.unchecked, &calls, on.clone(), &arches) {
+                Some(rules) => whens.extend(rules),
+                None => fine = false,
+            }
+        }
+        if !fine {
+            return Vec::new();
+        }
+        let origin = self.origin(loc);
+        let build =
+            |(calls, arches, when)| Rule { calls, arches, when, action: rule.action, origin: origin.clone() };
+        whens.into_iter().map(build).collect()
+    }
+
+    /// Members by condition, those without one first (none at all: an empty list of them).
+    fn by_condition(&self, members: Vec<Member>) -> Vec<(Option<Part>, Vec<Call>)> {
+        let mut all: Vec<(Option<Part>, Vec<Call>)> = Vec::new();
+        let (always, sometimes): (Vec<_>, Vec<_>) = members.into_iter().partition(|m| m.when.is_none());
+        if !always.is_empty() || sometimes.is_empty() {
+            all.push((None, always.into_iter().map(|m| m.call).collect()));
+        }
+        for member in sometimes {
+            let written = member.when.and_then(|part| self.condition_text(part));
+            let same = |other: &Option<Part>| other.and_then(|part| self.condition_text(part)) == written;
+            match all.iter_mut().find(|(when, _)| when.is_some() && same(when)) {
+                Some((_, calls)) => calls.push(member.call),
+                None => all.push((member.when, vec![member.call])),
+            }
+        }
+        all
+    }
+
+    fn condition_text(&self, part: Part) -> Option<&str> {
+        let file = &self.files.files[part.file];
+        match &file.statements[part.statement].kind {
+            Kind::Rule(rule) => rule.when.as_ref().map(|cond| cond.loc.of(file.source.text())),
+            _ => None,
+        }
+    }
+
+    /// The conditions, each with its file, for every call and architecture; equal ones are gathered.
     fn conditional(
         &mut self,
-        cond: &ast::Cond,
+        parts: &[(usize, &ast::Cond)],
         unchecked: bool,
-        needs: Needs,
         calls: &[Call],
         on: Vec<Arch>,
         arches: &[Arch],
     ) -> Option<Vec<(Vec<Call>, Vec<Arch>, Cond)>> {
+        let home = self.file;
+        let mut needs = Needs { call: false, arch: false };
+        for (file, cond) in parts {
+            self.enter(*file);
+            let here = self.needs(cond);
+            needs.call |= here.call;
+            needs.arch |= here.arch;
+        }
+        self.enter(home);
         let narrow = !arches.is_empty() && arches.iter().all(|a| a.register_bits() == 32);
         let env = Env { call: None, arch: None, narrow, unchecked };
         if !needs.arch || arches.is_empty() {
-            return Some(vec![(calls.to_vec(), on, self.cond(cond, env)?)]);
+            return Some(vec![(calls.to_vec(), on, self.conjunction(parts, env)?)]);
         }
         let mut conds = Vec::new();
         let mut rows = Vec::with_capacity(calls.len());
@@ -70,21 +116,37 @@ impl Lowering<'_> {
             for call in calls {
                 let named = if let Call::Named(call) = call { Some(*call) } else { None };
                 let exists = |arch| named.is_none_or(|c| c.number(arch).is_some());
-                let row = self.row(cond, Env { call: named, ..env }, arches, exists, &mut conds);
+                let row = self.row(parts, Env { call: named, ..env }, arches, exists, &mut conds);
                 rows.push(row.map(|row| (vec![call.clone()], row)));
             }
         } else {
-            let row = self.row(cond, env, arches, |_| true, &mut conds);
+            let row = self.row(parts, env, arches, |_| true, &mut conds);
             rows.push(row.map(|row| (calls.to_vec(), row)));
         }
         let rows: Option<Vec<_>> = rows.into_iter().collect();
         Some(gather(rows?, conds, on, arches))
     }
 
+    fn conjunction(&mut self, parts: &[(usize, &ast::Cond)], env: Env) -> Option<Cond> {
+        let home = self.file;
+        let mut all = Vec::with_capacity(parts.len());
+        for (file, cond) in parts {
+            self.enter(*file);
+            all.push(self.cond(cond, env));
+        }
+        self.enter(home);
+        let mut all: Vec<Cond> = all.into_iter().collect::<Option<_>>()?;
+        Some(match all.len() {
+            0 => Cond::True,
+            1 => all.remove(0),
+            _ => Cond::All(all),
+        })
+    }
+
     /// For one call: the index into the conditions for every architecture that has it.
     fn row(
         &mut self,
-        cond: &ast::Cond,
+        parts: &[(usize, &ast::Cond)],
         env: Env,
         arches: &[Arch],
         exists: impl Fn(Arch) -> bool,
@@ -98,7 +160,7 @@ impl Lowering<'_> {
                 if !exists(*arch) {
                     continue;
                 }
-                let Some(lowered) = self.cond(cond, Env { arch: Some(*arch), ..env }) else {
+                let Some(lowered) = self.conjunction(parts, Env { arch: Some(*arch), ..env }) else {
                     fine = false;
                     continue;
                 };
@@ -111,6 +173,17 @@ impl Lowering<'_> {
         }
         fine.then_some(row)
     }
+}
+
+/// The listed architectures that a rule limited to `on` is about, each once.
+pub(crate) fn effective(listed: &[Arch], on: &[Arch]) -> Vec<Arch> {
+    let mut arches: Vec<Arch> = Vec::new();
+    for arch in if on.is_empty() { listed } else { on } {
+        if listed.contains(arch) && !arches.contains(arch) {
+            arches.push(*arch);
+        }
+    }
+    arches
 }
 
 /// Calls with the condition's index for each architecture; `None` where the call does not exist.

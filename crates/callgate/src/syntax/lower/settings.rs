@@ -2,7 +2,7 @@
 
 use super::{Lowering, UNSET};
 use crate::diagnostic::Diagnostic;
-use crate::syntax::ast::{Kind, Setting};
+use crate::syntax::ast::Kind;
 use crate::syntax::codes;
 use crate::syntax::lexer::Loc;
 use crate::syntax::report::span;
@@ -40,7 +40,11 @@ impl Lowering<'_> {
                     let value = *value;
                     actions[*setting as usize].push(Given { value, file, loc: statement.loc });
                 }
-                Kind::Rule(_) | Kind::Group { .. } | Kind::Include { .. } | Kind::Expect(_) => {}
+                Kind::Rule(_)
+                | Kind::Foreign(_)
+                | Kind::Group { .. }
+                | Kind::Include { .. }
+                | Kind::Expect(_) => {}
             }
         }
         let [default, foreign, x32, unknown] = actions;

@@ -73,6 +73,11 @@ impl Lowering<'_> {
     }
 
     fn no_constant(&mut self, loc: Loc, name: &str, argument: &Argument, env: Env) {
+        if env.arch.is_none() {
+            let message = format!("`{name}` has no value where the architecture is unknown");
+            let d = Diagnostic::error(codes::CONSTANT_ABSENT, message).help("write a number");
+            return self.say(d, loc);
+        }
         let having: Vec<Arch> =
             Arch::ALL.iter().copied().filter(|a| constant::value(name, *a).is_some()).collect();
         if !having.is_empty() {
