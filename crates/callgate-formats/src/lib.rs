@@ -7,12 +7,13 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod android;
 mod containers;
 mod detect;
 mod docker;
 mod export;
-mod go_seccomp;
 mod firejail;
+mod go_seccomp;
 mod host;
 mod import;
 mod json;
@@ -20,15 +21,17 @@ mod kafel;
 mod libseccomp;
 mod lxc;
 mod minijail;
+mod nsjail;
 mod oci;
 mod options;
 mod place;
+mod pledge;
 mod profile;
 mod runtime;
-mod seccompiler;
-mod spo;
 mod scan;
+mod seccompiler;
 mod snapd;
+mod spo;
 mod stack;
 mod suggest;
 mod systemd;

@@ -33,7 +33,8 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     let lines: Vec<u32> = set.origins().iter().map(|o| o.line).collect();
     let (policy, overlaps) = set.finish();
     for (a, b) in overlaps {
-        let what = format!("overlaps with line {}, which has another action; libseccomp's order decides", lines[a]);
+        let what =
+            format!("overlaps with line {}, which has another action; libseccomp's order decides", lines[a]);
         collect.note(source.place(Pos { line: lines[b], col: 1 }), what);
     }
     Ok(Import::one(Format::Lxc, policy, collect))
