@@ -8,23 +8,32 @@
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
 mod container;
+mod android;
 mod containers;
 mod detect;
 mod docker;
 mod export;
 mod flat;
+mod firejail;
 mod go_seccomp;
 mod host;
 mod import;
 mod json;
 mod libseccomp;
+mod lxc;
+mod minijail;
+mod nsjail;
 mod oci;
 mod options;
 mod place;
+mod pledge;
 mod profile;
 mod prove;
 mod runtime;
 mod seccompiler;
+mod scan;
+mod seccompiler;
+mod snapd;
 mod spo;
 mod stack;
 mod suggest;
