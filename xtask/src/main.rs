@@ -11,7 +11,8 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
-  import-kernel DIR    bring data/ up to the kernel source tree in DIR
+  import-kernel DIR [PART]
+                       bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
 ";
 
 fn main() -> ExitCode {
@@ -20,7 +21,8 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
-        ["import-kernel", tree] => import::kernel(tree),
+        ["import-kernel", tree] => import::kernel(tree, None),
+        ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -1,6 +1,7 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
 pub(crate) mod calls;
+pub(crate) mod constant_set;
 mod errno;
 mod rust;
 pub(crate) mod signature_row;
