@@ -2,6 +2,7 @@
 
 pub mod abbreviate;
 pub mod builtin;
+pub mod compare;
 pub mod diagnostic;
 pub mod diagram;
 pub mod emit;
