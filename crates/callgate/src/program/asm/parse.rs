@@ -245,6 +245,10 @@ impl<'a> Parser<'a> {
         if let Some(word) = self.word()? {
             return Ok(Statement::Load(word));
         }
+        if let (Token::Word(name), true) = (self.peek(), bracket) {
+            let known = ["args", "args_h", "data", "M", "mem"];
+            return Err(Error::new(place, format!("there is no `{name}[…]`")).suggest(name, known));
+        }
         Ok(Statement::LoadNumber(Register::A, self.expr()?))
     }
 
