@@ -7,29 +7,38 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod android;
+mod container;
 mod containers;
 mod detect;
 mod docker;
 mod export;
-mod go_seccomp;
 mod firejail;
+mod flat;
+mod go_seccomp;
 mod host;
 mod import;
 mod json;
 mod kafel;
 mod libseccomp;
+mod lxc;
 mod minijail;
+mod nsjail;
 mod oci;
 mod options;
 mod place;
+mod pledge;
 mod profile;
+mod prove;
 mod runtime;
-mod seccompiler;
-mod spo;
 mod scan;
+mod seccompiler;
+mod snapd;
+mod spo;
 mod stack;
 mod suggest;
 mod systemd;
+mod threads;
 mod tree;
 mod yaml;
 

@@ -70,7 +70,11 @@ pub fn attempt(program: &[Insn], calls: &[SeccompData]) -> Result<Vec<Fate>, Err
         }
         let failed = page.failed.load(Ordering::SeqCst);
         if failed != 0 {
-            return Err(Error::Call { call: "seccomp(SECCOMP_SET_MODE_FILTER)", errno: failed as i32, hint: "" });
+            return Err(Error::Call {
+                call: "seccomp(SECCOMP_SET_MODE_FILTER)",
+                errno: failed as i32,
+                hint: "",
+            });
         }
         let done = page.done.load(Ordering::SeqCst) as usize;
         fates.extend(page.results[..done].iter().map(|r| Fate::Returned(r.load(Ordering::SeqCst) as i64)));

@@ -1,5 +1,6 @@
 //! Linux system-call filters (seccomp-BPF): write, compile, prove, read back.
 
+pub mod abbreviate;
 pub mod builtin;
 pub mod diagnostic;
 pub mod diagram;

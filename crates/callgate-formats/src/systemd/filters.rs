@@ -122,7 +122,15 @@ impl Build<'_> {
             return;
         }
         // A filter lets the architectures it is not for pass, x32 by its numbers.
-        let policy = Policy { arches, rules, default, bad_arch: Action::ALLOW, x32: None, unknown: None, foreign: Vec::new() };
+        let policy = Policy {
+            arches,
+            rules,
+            default,
+            bad_arch: Action::ALLOW,
+            x32: None,
+            unknown: None,
+            foreign: Vec::new(),
+        };
         self.out.push(Named { name: Some(name.into()), policy });
     }
 
