@@ -105,6 +105,10 @@ impl<'a> Parser<'a> {
         if bracket {
             self.advance(1);
         }
+        let inner = bracket && self.peek() == Token::Sign("(");
+        if inner {
+            self.advance(1);
+        }
         let before = self.place();
         let Some(word) = self.word()? else {
             let error = Error::new(before, "only `A` can be tested");
@@ -116,15 +120,19 @@ impl<'a> Parser<'a> {
             });
         };
         let (mut mask, mut shift) = (u32::MAX, 0);
+        if bracket && self.peek() == Token::Sign("&") {
+            self.advance(1);
+            mask = self.number()?;
+        }
+        if inner {
+            self.sign(")")?;
+        }
+        // As in C, `w & m >> s` would shift the mask.
+        if bracket && (inner || mask == u32::MAX) && self.peek() == Token::Sign(">>") {
+            self.advance(1);
+            shift = self.number()?;
+        }
         if bracket {
-            if self.peek() == Token::Sign("&") {
-                self.advance(1);
-                mask = self.number()?;
-            }
-            if self.peek() == Token::Sign(">>") {
-                self.advance(1);
-                shift = self.number()?;
-            }
             self.sign(")")?;
         }
         Ok(Some(Claim { word, mask, shift, place }))

@@ -271,6 +271,6 @@ pub(in crate::program) fn spell(field: Field, word: &str) -> String {
         (u32::MAX, 0) => word.to_string(),
         (u32::MAX, s) => format!("({word} >> {s})"),
         (m, 0) => format!("({word} & {m:#x})"),
-        (m, s) => format!("({word} & {m:#x} >> {s})"),
+        (m, s) => format!("(({word} & {m:#x}) >> {s})"),
     }
 }
