@@ -97,7 +97,7 @@ impl<'a> Parser<'a> {
     /// `A`, or what the text says it holds.
     fn claim(&mut self) -> Parsed<Option<Claim<'a>>> {
         let place = self.place();
-        if matches!(self.peek(), Token::Word("A" | "$A" | "a")) {
+        if matches!(self.peek(), Token::Word("A" | "$A" | "a")) && !self.dotted() {
             self.advance(1);
             return Ok(None);
         }
@@ -141,8 +141,7 @@ impl<'a> Parser<'a> {
     /// Whether the bracket here encloses the left side of a comparison, as in `(fd.lo & 0xff) == 3`.
     fn claims_ahead(&mut self) -> bool {
         let mark = self.mark();
-        let is_claim = !matches!(self.peek_at(1), Token::Word("A" | "$A" | "a"))
-            && self.claim().is_ok()
+        let is_claim = self.claim().is_ok_and(|claim| claim.is_some())
             && matches!(self.peek(), Token::Sign("==" | "!=" | "<" | "<=" | ">" | ">=" | "&"));
         self.rewind(mark);
         is_claim
