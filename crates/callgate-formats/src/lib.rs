@@ -7,18 +7,19 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
-mod container;
 mod android;
+mod container;
 mod containers;
 mod detect;
 mod docker;
 mod export;
-mod flat;
 mod firejail;
+mod flat;
 mod go_seccomp;
 mod host;
 mod import;
 mod json;
+mod kafel;
 mod libseccomp;
 mod lxc;
 mod minijail;
@@ -30,13 +31,13 @@ mod pledge;
 mod profile;
 mod prove;
 mod runtime;
-mod seccompiler;
 mod scan;
 mod seccompiler;
 mod snapd;
 mod spo;
 mod stack;
 mod suggest;
+mod systemd;
 mod threads;
 mod tree;
 mod yaml;
@@ -45,5 +46,6 @@ pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};
 pub use host::{Capabilities, Kernel};
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
+pub use minijail::Constants;
 pub use options::{Open, Options, Runtime};
 pub use place::{Error, Place, Problem};

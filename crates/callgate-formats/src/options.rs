@@ -3,6 +3,7 @@
 use crate::export::Accept;
 use crate::host::{Capabilities, Kernel};
 use crate::import::{Flags, Listener};
+use crate::minijail::Constants;
 use callgate::{Action, Arch};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Options {
     pub default: Option<Action>,
     /// Leave out names nobody knows, and list them as losses, instead of refusing the file.
     pub ignore_unknown: bool,
+    /// A constants file for minijail policies, instead of the built-in values.
+    pub constants: Option<Arc<Constants>>,
     /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them. Writers of formats
     /// that name their policies use it as the name.
     pub pick: Option<Arc<str>>,
@@ -58,6 +61,7 @@ impl Options {
             default: None,
             ignore_unknown: false,
             pick: None,
+            constants: None,
             flags: None,
             listener: None,
             accept: Accept::Lossless,

@@ -11,7 +11,6 @@ mod group;
 mod multiplex;
 mod risk;
 pub(crate) mod constant_set;
-mod errno;
 mod rust;
 pub(crate) mod signature_row;
 pub(crate) mod slots;
