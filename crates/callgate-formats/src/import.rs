@@ -4,7 +4,8 @@ use crate::detect::Format;
 
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
-use crate::{go_seccomp, oci, seccompiler, spo, suggest};
+use crate::scan::{Pos, Source};
+use crate::{firejail, go_seccomp, kafel, minijail, oci, seccompiler, spo, suggest, systemd};
 use callgate::{Action, Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
@@ -145,6 +146,10 @@ fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Erro
         Format::Spo => spo::read(text, options),
         Format::Seccompiler => seccompiler::read(text, options),
         Format::GoSeccomp => go_seccomp::read(text, options),
+        Format::Firejail => firejail::read(text, options),
+        Format::Kafel => kafel::read(text, options),
+        Format::Systemd => systemd::read(text, options),
+        Format::Minijail | Format::MinijailPython => minijail::read(text, format, options),
         _ => Err(Error::new(Place::default(), format!("{} files cannot be read", format.name()))),
     }
 }
@@ -251,6 +256,36 @@ impl Collect {
     /// Whether names nobody knows are to be left out.
     pub fn ignores_unknown(&self) -> bool {
         self.ignore_unknown
+    }
+
+    /// [`Collect::unknown`] at a place of a text that may be an included one.
+    pub(crate) fn unknown_in<'a>(
+        &mut self,
+        source: &Source,
+        kind: &str,
+        name: &str,
+        pos: Pos,
+        effect: Effect,
+        candidates: impl IntoIterator<Item = &'a str>,
+    ) {
+        let place = if self.ignore_unknown { source.place(pos) } else { Place::at(pos.line, pos.col) };
+        let before = self.problems.len();
+        self.unknown(kind, name, place, effect, candidates);
+        if let Some(problem) = self.problems.get_mut(before) {
+            problem.file = source.name.clone();
+        }
+    }
+
+    /// Adds advice to the problem recorded last, unless it has some.
+    pub(crate) fn advise(&mut self, help: impl Into<String>) {
+        if self.ignore_unknown {
+            return;
+        }
+        if let Some(last) = self.problems.last_mut()
+            && last.help.is_none()
+        {
+            last.help = Some(help.into());
+        }
     }
 
     /// The origin of a rule written at a place of this file.

@@ -1,8 +1,10 @@
 //! What a reader or writer is told beside the text.
 
 use crate::export::Accept;
-use crate::host::{Capabilities, Kernel};
+use crate::host::Capabilities;
 use crate::import::{Flags, Listener};
+use crate::minijail::Constants;
+use callgate::abi::Kernel;
 use callgate::{Action, Arch};
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub struct Options {
     pub runtime: Option<Runtime>,
     /// The default action where a notation leaves it to the command line of its tool (minijail).
     pub default: Option<Action>,
+    /// A constants file for minijail policies, instead of the built-in values.
+    pub constants: Option<Arc<Constants>>,
     /// Leave out names nobody knows, and list them as losses, instead of refusing the file.
     pub ignore_unknown: bool,
     /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them. Writers of formats
@@ -56,6 +60,7 @@ impl Options {
             kernel: None,
             runtime: None,
             default: None,
+            constants: None,
             ignore_unknown: false,
             pick: None,
             flags: None,

@@ -106,7 +106,7 @@ fn docker_conditions() {
         let policy = import(&rule(conditions), Format::Docker, options).policies.remove(0).policy;
         at(&policy, "ptrace", &[]) == Action::ALLOW
     };
-    let kernel = |major, minor| Options { kernel: Some(Kernel { major, minor }), ..x86() };
+    let kernel = |major, minor| Options { kernel: Some(Kernel::new(major, minor)), ..x86() };
     assert!(allowed(r#""includes": {"minKernel": "4.8"}"#, &x86()));
     assert!(allowed(r#""includes": {"minKernel": "4.8"}"#, &kernel(4, 8)));
     assert!(!allowed(r#""includes": {"minKernel": "4.8"}"#, &kernel(4, 7)));

@@ -5,6 +5,9 @@
 //!
 //! * [`install`]: put a filter on this thread or on all threads;
 //! * [`spawn`]: start a command under filters and stay out of its way;
+//! * [`listener`]: receive and answer the calls a filter hands over;
+//! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
+//! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`error`]: how every failure is told.
 //!
 //! # Safety
@@ -15,11 +18,19 @@
 
 pub mod error;
 pub mod install;
+pub mod listener;
+pub mod memory;
+pub mod pidfd;
+pub mod process;
+pub mod ptrace;
 mod raw;
+pub mod scm;
 mod shared;
 mod signal;
 pub mod spawn;
+pub mod trial;
 
 pub use error::Error;
 pub use install::{Flags, install, install_strict, no_new_privs, set_no_new_privs};
+pub use listener::{Delivery, Listener, Notification, NotifyId, Readiness, Slot};
 pub use spawn::{Child, Command, Failure, Outcome};

@@ -35,13 +35,6 @@ impl Mask {
         })
     }
 
-    /// This mask and `signal`.
-    pub(crate) fn with(mut self, signal: i32) -> Mask {
-        // SAFETY: the set is initialised; a bad number is refused by the library.
-        unsafe { libc::sigaddset(&raw mut self.0, signal) };
-        self
-    }
-
     /// This mask less `signal`.
     pub(crate) fn without(mut self, signal: i32) -> Mask {
         // SAFETY: as above.

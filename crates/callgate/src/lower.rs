@@ -77,7 +77,7 @@ impl Policy {
 /// The action with its error number as this architecture counts.
 fn localize(action: Action, arch: Option<Arch>) -> Action {
     match (action, arch) {
-        (Action::Errno(errno), Some(_arch)) => Action::Errno(Errno(errno.0)),
+        (Action::Errno(errno), Some(arch)) => Action::Errno(Errno(errno.on(arch))),
         _ => action,
     }
 }

@@ -86,6 +86,16 @@ fn real_filters_mean_what_they_do() {
             Err(EmitError::TooLong { .. }) if file.ends_with("ctf-misc_alu.bpf") => {}
             Err(e) => panic!("{}: {e}", file.display()),
         }
+        let start = Instant::now();
+        match filter.render() {
+            Ok(r) => println!(
+                "    rendered in {:?}: {} rules, exact {}",
+                start.elapsed(),
+                r.policy.rules.len() + r.policy.foreign.len(),
+                r.exact
+            ),
+            Err(e) => println!("    NOT RENDERED: {e}"),
+        }
         for _ in 0..20_000 {
             let data = call(&program, &mut rng);
             assert_eq!(*filter.eval(&data), program.run(&data).action(), "{}: {data:x?}", file.display());

@@ -14,6 +14,7 @@ use super::forward::{self, Signals};
 use super::launch::{AtExec, Report};
 use super::outcome::{Failure, Outcome};
 use crate::error::Error;
+use crate::listener::Listener;
 use crate::raw::errno;
 use crate::shared::Shared;
 
@@ -66,7 +67,7 @@ impl Child {
     /// # Errors
     ///
     /// Why the child did not get there.
-    pub fn listener(&mut self) -> Result<Option<OwnedFd>, Failure> {
+    pub fn listener(&mut self) -> Result<Option<Listener>, Failure> {
         if !self.shares_files {
             return Ok(None);
         }
@@ -91,9 +92,13 @@ impl Child {
         if let Some(failure) = self.report.failure(&self.program) {
             return Err(failure);
         }
+        self.take_listener().map(Listener::new).transpose().map_err(Failure::Setup)
+    }
+
+    fn take_listener(&self) -> Option<OwnedFd> {
         // SAFETY: the child made the descriptor in the table it shares with this process, and reports
         // each number once; nobody else knows it.
-        Ok(self.report.take_listener().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }))
+        self.report.take_listener().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
     }
 
     /// Wait for the end of the command, passing on signals meanwhile if that was asked for.
@@ -133,6 +138,14 @@ impl Child {
         }
     }
 
+    /// Kill a child that cannot be used, and reap it.
+    pub(crate) fn abandon(self) {
+        // SAFETY: the child is not reaped.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        // Fails when there is nothing to reap, which is what is wanted.
+        let _ = reap(self.pid);
+    }
+
     /// Stand between the command and whoever started this process, unnoticed.
     fn wait_in_between(&self) -> Result<Outcome, Error> {
         loop {
@@ -141,13 +154,9 @@ impl Child {
                 Change::Continued => {}
                 Change::Stopped(signal) => {
                     forward::stop_self(signal);
-                    // A shell continues the whole group; whoever continued only this process meant the command.
-                    if let Change::Nothing | Change::Stopped(_) = look(self.pid, libc::WCONTINUED)? {
-                        // SAFETY: the child is not reaped.
-                        unsafe { libc::kill(self.pid, libc::SIGCONT) };
-                    }
+                    forward::pass_on_continuation(self.pid);
                 }
-                Change::Nothing => forward::next(self.pid),
+                Change::Nothing => forward::next(Some(self.pid)),
             }
         }
     }
@@ -155,10 +164,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if let Some(fd) = self.report.take_listener() {
-            // SAFETY: as in `listener`; nobody took it.
-            drop(unsafe { OwnedFd::from_raw_fd(fd) });
-        }
+        // Closed if nobody wanted it.
+        drop(self.take_listener());
     }
 }
 

@@ -80,26 +80,42 @@ fn watched() -> Mask {
     FAULTS.iter().fold(Mask::all(), |mask, fault| mask.without(*fault))
 }
 
-/// Sleep until a signal arrives and pass it to `pid` if it should be. Signals must be blocked as
-/// [`Signals::forked`] does.
-pub(super) fn next(pid: libc::pid_t) {
+/// Sleep until a signal arrives, or for a fifth of a second (another thread may have taken a `SIGCHLD`), and
+/// pass it to `pid` if it should be. Signals must be blocked as [`Signals::forked`] does.
+///
+/// Without a `pid` left to pass it to, a signal has its default effect on this process.
+pub(crate) fn next(pid: Option<libc::pid_t>) {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    // SAFETY: both pointers are valid; the structure is only read when a signal was returned.
-    let signal = unsafe { libc::sigwaitinfo(watched().as_ptr(), info.as_mut_ptr()) };
+    let patience = libc::timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    // SAFETY: all pointers are valid; the structure is only read when a signal was returned.
+    let signal = unsafe { libc::sigtimedwait(watched().as_ptr(), info.as_mut_ptr(), &raw const patience) };
     if signal <= 0 {
         return;
     }
     // SAFETY: zeroed at first and filled in by the kernel.
     let info = unsafe { info.assume_init() };
-    if is_for(pid, signal, &info) {
-        // SAFETY: the child is not reaped yet; a queued value is sent on as it is.
-        unsafe {
-            if info.si_code == libc::SI_QUEUE {
-                libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info);
-            } else {
-                libc::kill(pid, signal);
+    match pid {
+        None if signal != libc::SIGCHLD => take_effect(signal),
+        Some(pid) if is_for(pid, signal, &info) => {
+            // SAFETY: the child is not reaped yet; a queued value is sent on as it is.
+            unsafe {
+                if info.si_code == libc::SI_QUEUE {
+                    libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info);
+                } else {
+                    libc::kill(pid, signal);
+                }
             }
         }
+        _ => {}
+    }
+}
+
+/// Continue `pid` if it is still stopped: whoever continued only this process, rather than the whole group as
+/// a shell does, meant the command.
+pub(crate) fn pass_on_continuation(pid: libc::pid_t) {
+    if crate::process::is_stopped(pid) {
+        // SAFETY: the child is not reaped yet.
+        unsafe { libc::kill(pid, libc::SIGCONT) };
     }
 }
 
@@ -127,18 +143,23 @@ fn is_for(pid: libc::pid_t, signal: i32, info: &libc::siginfo_t) -> bool {
     }
 }
 
-/// Stop this process by `signal`, as its child has just been; returns when continued. Whether it stopped:
-/// the kernel does not stop members of an orphaned process group.
-pub(super) fn stop_self(signal: i32) {
+/// Stop this process by `signal`, as its child has just been; returns when continued, or at once where job
+/// control does not stop it: in an orphaned process group.
+pub(crate) fn stop_self(signal: i32) {
     let old = Disposition::of(signal);
     // Fails for SIGSTOP, whose effect cannot be changed.
     let _ = Disposition::set_default(signal);
-    // SAFETY: signals this process only.
-    unsafe { libc::kill(libc::getpid(), signal) };
-    // Pending until now: the stop happens inside this call.
-    let blocked = watched().without(signal).set();
-    blocked.set();
+    take_effect(signal);
     if let Some(old) = old {
         old.restore(signal);
     }
+}
+
+/// Let a blocked signal through to this process.
+fn take_effect(signal: i32) {
+    // SAFETY: signals this process only.
+    unsafe { libc::kill(libc::getpid(), signal) };
+    // Pending until now: the effect comes inside this call.
+    let blocked = watched().without(signal).set();
+    blocked.set();
 }

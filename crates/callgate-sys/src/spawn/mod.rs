@@ -6,7 +6,7 @@
 
 mod child;
 mod command;
-mod forward;
+pub(crate) mod forward;
 mod launch;
 mod outcome;
 

@@ -2,6 +2,8 @@
 #![expect(unsafe_code, reason = "fork")]
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod elf;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use callgate_abi::insn::op;

@@ -7,10 +7,12 @@
 
 mod leaves;
 mod ops;
+mod stack;
 mod store;
 pub(crate) mod words;
 
 pub(crate) use leaves::Leaves;
+pub(crate) use ops::arch_set;
 pub(crate) use store::{Node, Ref, Store};
 
 use callgate_abi::{Action, SeccompData, Word};

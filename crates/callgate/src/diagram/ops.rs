@@ -2,7 +2,7 @@
 
 use super::{Diagram, Leaves, Limits, Ref, Store, TooLarge};
 use crate::hash::FastMap;
-use callgate_abi::{SeccompData, Word};
+use callgate_abi::{Arch, SeccompData, Word};
 use std::hash::Hash;
 
 impl<L> Diagram<L> {
@@ -143,4 +143,19 @@ impl<L> Diagram<L> {
         }
         Some(data)
     }
+}
+
+/// The set of calls whose audit token belongs to an architecture that satisfies `wanted`.
+pub(crate) fn arch_set(wanted: impl Fn(Arch) -> bool) -> Result<Diagram<bool>, TooLarge> {
+    let mut store = Store::new(Limits::default());
+    let mut tokens: Vec<u32> = Arch::ALL.iter().filter(|a| wanted(**a)).map(|a| a.token()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    let mut segments = vec![(0, Ref::FALSE)];
+    for token in tokens {
+        segments.push((token, Ref::TRUE));
+        segments.push((token + 1, Ref::FALSE));
+    }
+    let root = store.layer(Word::ARCH, &segments)?;
+    Ok(store.finish(root, &[false, true]))
 }

@@ -1,10 +1,15 @@
 //! What the kernel runs: a checked classic BPF program, an exact interpreter for it, and its bytes.
 
+pub mod asm;
 mod check;
+mod code;
+pub mod container;
+pub mod disasm;
 mod run;
 
 pub(crate) use check::is_conditional;
 pub use check::{CheckError, CheckErrorKind};
+pub use code::Code;
 pub(crate) use run::alu;
 pub use run::{Execution, Final};
 
