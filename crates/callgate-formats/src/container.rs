@@ -9,6 +9,9 @@ use callgate::{Action, Arch, Errno, Op, Policy, Syscall, Width};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// Argument and test; each argument at most once in a rule.
+type Compares = Vec<(u8, Op)>;
+
 /// How many rules a profile may have.
 const MAX_RULES: usize = 16384;
 
@@ -16,8 +19,7 @@ const MAX_RULES: usize = 16384;
 struct OutRule {
     names: Vec<&'static str>,
     action: Action,
-    /// Argument, operator; each argument at most once.
-    compares: Vec<(u8, Op)>,
+    compares: Compares,
 }
 
 /// Writes a policy as a container profile.
@@ -48,7 +50,7 @@ fn too_many(call: Syscall) -> Error {
 fn rules(flats: &[Flat], default: Action) -> Result<Vec<OutRule>, Error> {
     let mut order: Vec<&Flat> = flats.iter().collect();
     order.sort_by_key(|f| f.arch.register_bits() == 32 || f.arch == Arch::X32);
-    let mut calls: BTreeMap<&'static str, Vec<(Vec<(u8, Op)>, Action)>> = BTreeMap::new();
+    let mut calls: BTreeMap<&'static str, Vec<(Compares, Action)>> = BTreeMap::new();
     for flat in order {
         for call in &flat.calls {
             if calls.contains_key(call.call.name()) {
@@ -88,9 +90,9 @@ fn rules(flats: &[Flat], default: Action) -> Result<Vec<OutRule>, Error> {
 }
 
 /// A conjunction as conjunctions that test each argument once, on whole values.
-fn single(conj: &Conj, arch: Arch) -> Result<Vec<Vec<(u8, Op)>>, TooMany> {
+fn single(conj: &Conj, arch: Arch) -> Result<Vec<Compares>, TooMany> {
     let narrow = arch.register_bits() == 32 || arch == Arch::X32;
-    let mut product: Vec<Vec<(u8, Op)>> = vec![Vec::new()];
+    let mut product: Vec<Compares> = vec![Vec::new()];
     for arg in arguments(conj) {
         let of = |width| {
             conj.iter().filter(|t| t.arg == arg && t.width == width).map(|t| t.op).collect::<Vec<Op>>()

@@ -7,7 +7,7 @@ use callgate::abi::{Endian, Word};
 use callgate::{Arch, Filter, Program, Syscall};
 use callgate_formats::{Capabilities, Format, Kernel, Options, detect, read};
 use common::corpus;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Differences that are the reference's: the file, the calls, and why.
 const EXPLAINED: &[(&str, &[&str], &str)] = &[

@@ -127,9 +127,8 @@ fn kafel(text: &str, extension: &str) -> Option<Detected> {
         if actions.contains(&bare) && opens {
             return found(Format::Kafel, format!("it has a block {bare} {{"));
         }
-        if *word == "POLICY" && words.get(i + 2).is_some_and(|w| w.starts_with('{'))
-            || *word == "POLICY" && next.ends_with('{')
-        {
+        let block = next.ends_with('{') || words.get(i + 2).is_some_and(|w| w.starts_with('{'));
+        if *word == "POLICY" && block {
             return found(Format::Kafel, "it has a block POLICY {");
         }
         let default = ["ERRNO(", "TRAP(", "TRACE("].contains(&next) || actions.contains(&next);
