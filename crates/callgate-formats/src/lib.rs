@@ -7,6 +7,7 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod android;
 mod container;
 mod containers;
 mod detect;
@@ -20,15 +21,19 @@ mod import;
 mod json;
 mod kafel;
 mod libseccomp;
+mod lxc;
 mod minijail;
+mod nsjail;
 mod oci;
 mod options;
 mod place;
+mod pledge;
 mod profile;
 mod prove;
 mod runtime;
 mod scan;
 mod seccompiler;
+mod snapd;
 mod spo;
 mod stack;
 mod suggest;

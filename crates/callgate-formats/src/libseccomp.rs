@@ -69,6 +69,17 @@ pub(crate) enum Refused {
     Arguments,
 }
 
+impl Refused {
+    /// The reason, in words.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Refused::Default => "its action is the default action",
+            Refused::Conflict(_) => "the same conditions have another action already",
+            Refused::Arguments => "one argument is compared twice",
+        }
+    }
+}
+
 #[derive(Default)]
 struct Entry {
     always: Option<(Action, usize)>,
@@ -111,6 +122,11 @@ impl RuleSet {
     /// The place of a source.
     pub(crate) fn origin(&self, source: usize) -> &Origin {
         &self.sources[source]
+    }
+
+    /// The places of all sources, by number.
+    pub(crate) fn origins(&self) -> &[Origin] {
+        &self.sources
     }
 
     /// Adds one rule: all of `compares` must hold.

@@ -104,7 +104,7 @@ pub(crate) fn only_build_time(text: &str) -> Option<(Pos, &'static str)> {
 fn unknown_constant(word: &str, source: &Source, pos: Pos) -> Problem {
     let shown: String = word.chars().take(80).collect();
     let problem = source.problem(pos, format!("unknown constant `{shown}`"));
-    match suggest::nearest(word, words::known()) {
+    match suggest::nearest(word, suggest::constants()) {
         Some(near) => problem.help(format!("did you mean {near}?")),
         None => problem,
     }
