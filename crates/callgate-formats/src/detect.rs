@@ -1,5 +1,6 @@
 //! What a file is, and why it is taken for that.
 
+use crate::detect_text::detect_text;
 use crate::json;
 use crate::tree::{At, Keys, Value};
 use std::path::Path;
@@ -89,7 +90,10 @@ pub struct Detected {
 /// ```
 pub fn detect(path: Option<&Path>, bytes: &[u8]) -> Option<Detected> {
     let text = std::str::from_utf8(bytes).ok();
-    text.and_then(json_like).or_else(|| text.and_then(yaml_like)).or_else(|| path.and_then(by_name))
+    text.and_then(json_like)
+        .or_else(|| text.and_then(yaml_like))
+        .or_else(|| text.and_then(|t| detect_text(path, t)))
+        .or_else(|| path.and_then(by_name))
 }
 
 fn found(format: Format, why: impl Into<String>) -> Option<Detected> {

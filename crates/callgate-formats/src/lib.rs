@@ -10,6 +10,7 @@
 mod android;
 mod containers;
 mod detect;
+mod detect_text;
 mod docker;
 mod export;
 mod firejail;

@@ -3,6 +3,8 @@
 mod filters;
 mod groups;
 mod profile;
+#[cfg(test)]
+mod tests;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};
