@@ -37,7 +37,8 @@ pub(crate) fn rows(path: impl AsRef<Path>) -> Result<Vec<Row>> {
     Ok(parse(&path.display().to_string(), &files::read(path)?))
 }
 
-fn parse(name: &str, text: &str) -> Vec<Row> {
+/// The rows of a text that errors call `name`.
+pub(crate) fn parse(name: &str, text: &str) -> Vec<Row> {
     let lines = text.lines().enumerate().map(|(i, line)| {
         // A `#` inside a word (a URL's fragment) is not a comment.
         let end = line

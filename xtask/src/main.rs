@@ -1,6 +1,7 @@
 //! Chores of the callgate workspace: `cargo xtask CHORE`.
 
 mod codegen;
+mod crosscheck;
 mod data;
 mod files;
 mod import;
@@ -11,8 +12,9 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
+  crosscheck           compare data/ with tables that others made
   import-kernel DIR [PART]
-                       bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
+                       bring data/ up to the kernel source tree in DIR, or one part of it
 ";
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["crosscheck"] => crosscheck::run(),
         ["import-kernel", tree] => import::kernel(tree, None),
         ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
         ["help" | "--help" | "-h"] => {

@@ -3,6 +3,9 @@
 //! Source: `include/uapi/linux/audit.h`, `include/uapi/linux/elf-em.h`, each architecture's
 //! `asm/syscall.h` (`syscall_get_arch`).
 
+use crate::kernel::Kernel;
+use crate::tables::audit::AUDIT_ARCHES;
+
 /// Byte order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Endian {
@@ -97,11 +100,27 @@ impl Arch {
         Some(Arch::Ppc64le)
     } else if cfg!(all(target_arch = "powerpc64", target_endian = "big")) {
         Some(Arch::Ppc64)
+    } else if cfg!(target_arch = "powerpc") {
+        Some(Arch::Ppc)
+    } else if cfg!(target_arch = "m68k") {
+        Some(Arch::M68k)
+    } else if cfg!(all(target_arch = "mips64", target_pointer_width = "64", target_endian = "big")) {
+        Some(Arch::Mips64)
+    } else if cfg!(all(target_arch = "mips64", target_pointer_width = "64")) {
+        Some(Arch::Mipsel64)
+    } else if cfg!(all(target_arch = "mips64", target_endian = "big")) {
+        Some(Arch::Mips64n32)
+    } else if cfg!(target_arch = "mips64") {
+        Some(Arch::Mipsel64n32)
+    } else if cfg!(all(target_arch = "mips", target_endian = "big")) {
+        Some(Arch::Mips)
+    } else if cfg!(target_arch = "mips") {
+        Some(Arch::Mipsel)
     } else {
         None
     };
 
-    /// The architecture with this canonical name.
+    /// The architecture with this canonical name; [`Arch::parse`] takes other spellings too.
     pub fn from_name(name: &str) -> Option<Arch> {
         Arch::ALL.iter().copied().find(|a| a.name() == name)
     }
@@ -110,5 +129,117 @@ impl Arch {
     pub fn of_call(token: u32, nr: u32) -> Option<Arch> {
         let arch = Arch::ALL.iter().copied().find(|a| a.token() == token)?;
         Some(if arch == Arch::X86_64 && nr & Arch::X32_BIT != 0 { Arch::X32 } else { arch })
+    }
+
+    /// The other ABIs that a process of this one can come to use on a kernel that serves them all, by a mode
+    /// switch or an `execve`. A filter that knows one of them must say what happens to the rest.
+    ///
+    /// ```
+    /// use callgate_abi::Arch;
+    /// assert_eq!(Arch::X86_64.siblings(), [Arch::X86, Arch::X32]);
+    /// assert_eq!(Arch::Arm.siblings(), [Arch::Aarch64]);
+    /// ```
+    pub const fn siblings(self) -> &'static [Arch] {
+        match self {
+            Arch::X86 => &[Arch::X86_64, Arch::X32],
+            Arch::X86_64 => &[Arch::X86, Arch::X32],
+            Arch::X32 => &[Arch::X86_64, Arch::X86],
+            Arch::Arm => &[Arch::Aarch64],
+            Arch::Aarch64 => &[Arch::Arm],
+            Arch::Mips => &[Arch::Mips64, Arch::Mips64n32],
+            Arch::Mips64 => &[Arch::Mips, Arch::Mips64n32],
+            Arch::Mips64n32 => &[Arch::Mips64, Arch::Mips],
+            Arch::Mipsel => &[Arch::Mipsel64, Arch::Mipsel64n32],
+            Arch::Mipsel64 => &[Arch::Mipsel, Arch::Mipsel64n32],
+            Arch::Mipsel64n32 => &[Arch::Mipsel64, Arch::Mipsel],
+            Arch::Parisc => &[Arch::Parisc64],
+            Arch::Parisc64 => &[Arch::Parisc],
+            Arch::Ppc => &[Arch::Ppc64],
+            Arch::Ppc64 => &[Arch::Ppc],
+            Arch::S390 => &[Arch::S390x],
+            Arch::S390x => &[Arch::S390],
+            Arch::Loongarch64 | Arch::M68k | Arch::Ppc64le | Arch::Riscv64 | Arch::Sh | Arch::Sheb => &[],
+        }
+    }
+
+    /// Width of a pointer and of C's `long`, 32 or 64: x32 and n32 pass 64-bit registers but have 32-bit pointers.
+    pub const fn pointer_bits(self) -> u32 {
+        match self {
+            Arch::X32 | Arch::Mips64n32 | Arch::Mipsel64n32 => 32,
+            _ => self.register_bits(),
+        }
+    }
+
+    /// The first kernel that serves this ABI.
+    pub const fn since(self) -> Kernel {
+        match self {
+            Arch::X86 => Kernel::new(1, 0),
+            Arch::M68k | Arch::Mips | Arch::Mipsel | Arch::Ppc => Kernel::new(2, 0),
+            Arch::Parisc | Arch::Parisc64 | Arch::S390 | Arch::S390x | Arch::Sh | Arch::Sheb => {
+                Kernel::new(2, 4)
+            }
+            Arch::X86_64
+            | Arch::Mips64
+            | Arch::Mipsel64
+            | Arch::Mips64n32
+            | Arch::Mipsel64n32
+            | Arch::Ppc64 => Kernel::new(2, 6),
+            Arch::Arm => Kernel::with_patch(2, 6, 16),
+            Arch::X32 => Kernel::new(3, 4),
+            Arch::Aarch64 => Kernel::new(3, 7),
+            Arch::Ppc64le => Kernel::new(3, 13),
+            Arch::Riscv64 => Kernel::new(4, 15),
+            Arch::Loongarch64 => Kernel::new(5, 19),
+        }
+    }
+
+    /// The first kernel that no longer serves this ABI.
+    pub const fn removed(self) -> Option<Kernel> {
+        match self {
+            Arch::S390 => Some(Kernel::new(6, 19)),
+            _ => None,
+        }
+    }
+}
+
+/// The name of an audit token in `include/uapi/linux/audit.h`, architectures outside [`Arch::ALL`] included.
+///
+/// ```
+/// use callgate_abi::arch::{audit_name, audit_token};
+/// assert_eq!(audit_name(0xc000_003e), Some("AUDIT_ARCH_X86_64"));
+/// assert_eq!(audit_token("AUDIT_ARCH_SPARC"), Some(2));
+/// ```
+pub fn audit_name(token: u32) -> Option<&'static str> {
+    AUDIT_ARCHES.iter().find(|a| a.1 == token).map(|a| a.0)
+}
+
+/// The audit token with this name, `AUDIT_ARCH_` included.
+pub fn audit_token(name: &str) -> Option<u32> {
+    AUDIT_ARCHES.binary_search_by_key(&name, |a| a.0).ok().map(|i| AUDIT_ARCHES[i].1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_the_kernels() {
+        for arch in Arch::ALL {
+            let name = audit_name(arch.token()).unwrap();
+            assert_eq!(audit_token(name), Some(arch.token()));
+            let bits = if arch.token() & 0x8000_0000 != 0 { 64 } else { 32 };
+            assert_eq!(arch.register_bits(), bits, "{arch:?}");
+            assert_eq!(arch.endian() == Endian::Little, arch.token() & 0x4000_0000 != 0, "{arch:?}");
+        }
+    }
+
+    #[test]
+    fn siblings_are_mutual() {
+        for arch in Arch::ALL {
+            for sibling in arch.siblings() {
+                assert!(sibling.siblings().contains(arch), "{arch:?} {sibling:?}");
+                assert_eq!(sibling.endian(), arch.endian());
+            }
+        }
     }
 }

@@ -59,7 +59,7 @@ impl Word {
     /// For a word of an argument (or of the instruction pointer, index 6): its index and whether it
     /// is the high half.
     pub const fn arg(self) -> Option<(u8, bool)> {
-        if self.0 < 2 { None } else { Some(((self.0 - 2) / 2, self.0 % 2 == 0)) }
+        if self.0 < 2 { None } else { Some(((self.0 - 2) / 2, self.0.is_multiple_of(2))) }
     }
 
     /// The byte offset a `LD W ABS` instruction names to load this word.

@@ -8,19 +8,29 @@
 
 pub mod action;
 pub mod arch;
+pub mod breakage;
 pub mod constant;
 pub mod data;
+pub mod ecosystem;
 pub mod errno;
+pub mod essential;
 pub mod group;
 pub mod insn;
+pub mod kernel;
+pub mod multiplex;
+pub mod risk;
 pub mod signature;
 pub mod syscall;
 mod tables;
+pub mod twin;
+pub mod variant;
 
 pub use action::Action;
 pub use arch::{Arch, Endian};
 pub use data::{SeccompData, Word};
+pub use ecosystem::Ecosystem;
 pub use errno::Errno;
 pub use insn::Insn;
+pub use kernel::Kernel;
 pub use signature::{Param, Role, Width};
 pub use syscall::Syscall;

@@ -1,42 +1,84 @@
 //! System calls: one name, many numbers.
 
 use crate::arch::Arch;
+use crate::kernel::Kernel;
 use crate::signature::Param;
-use crate::tables::syscall as table;
+use crate::tables::{slots, syscall as table};
 
 /// A system call by name. Compare, hash and copy it freely; it is an index into the table.
+///
+/// ```
+/// use callgate_abi::{Arch, Kernel, Syscall};
+/// let openat2 = Syscall::from_name("openat2").unwrap();
+/// assert_eq!(openat2.number(Arch::X86_64), Some(437));
+/// assert_eq!(openat2.number(Arch::Mips), Some(4437));
+/// assert_eq!(openat2.since(Arch::Arm), Some(Kernel::new(5, 6)));
+/// assert_eq!(Syscall::from_number(Arch::Aarch64, 437), Some(openat2));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Syscall(u16);
 
 impl Syscall {
-    pub(crate) fn from_index(index: u16) -> Syscall {
+    pub(crate) const fn from_index(index: u16) -> Syscall {
         Syscall(index)
+    }
+
+    /// The position in the table, the inverse of `from_index`.
+    pub(crate) const fn index(self) -> u16 {
+        self.0
     }
 
     /// The call with this name (the `__NR_` spelling of the kernel's headers).
     pub fn from_name(name: &str) -> Option<Syscall> {
-        table::NAMES.binary_search(&name).ok().map(|i| Syscall(i as u16))
+        slots::find(table::SLOTS, name, |index| table::NAMES[usize::from(index)]).map(Syscall)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        table::NAMES[self.0 as usize]
+        table::NAMES[usize::from(self.0)]
     }
 
     /// The number on `arch`, with the x32 bit or MIPS offset included; `None` where there is none.
+    ///
+    /// A call the kernel has dropped, or only ever reserved a number for, still has that number.
     pub fn number(self, arch: Arch) -> Option<u32> {
-        table::numbers(arch).iter().find(|e| e.1 == self.0).map(|e| e.0)
+        table::of(arch).number(self.0)
     }
 
     /// The call with this number on `arch`.
     pub fn from_number(arch: Arch, nr: u32) -> Option<Syscall> {
-        let numbers = table::numbers(arch);
-        numbers.binary_search_by_key(&nr, |e| e.0).ok().map(|i| Syscall(numbers[i].1))
+        let table = table::of(arch);
+        let code = table.code(nr)?;
+        let by_code = |index: &u16| table.codes[usize::from(*index)];
+        table.order.binary_search_by_key(&code, by_code).ok().map(|i| Syscall(table.order[i]))
     }
 
-    /// The largest number the table has for `arch`; numbers above it are "newer than the tables".
+    /// The first kernel with the call on `arch`: exact from 5.1 on, before that the earliest that fits what is
+    /// known. `None` where it has no number, and for numbers that no kernel ever implemented (`afs_syscall`).
+    pub fn since(self, arch: Arch) -> Option<Kernel> {
+        let index = usize::from(table::of(arch).since[usize::from(self.0)]);
+        let since = *table::KERNELS.get(index.checked_sub(1)?)?;
+        Some(since.max(arch.since()))
+    }
+
+    /// The first kernel that answers the call with `ENOSYS` again on `arch`, if it was dropped.
+    pub fn removed(self, arch: Arch) -> Option<Kernel> {
+        let removed = table::of(arch).removed;
+        let at = removed.binary_search_by_key(&self.0, |r| r.0).ok()?;
+        let dropped = table::KERNELS.get(usize::from(removed[at].1)).copied();
+        dropped.filter(|dropped| self.since(arch).is_some_and(|since| since < *dropped))
+    }
+
+    /// Whether `kernel` has the call on `arch` (compiled in or not).
+    pub fn exists(self, arch: Arch, kernel: Kernel) -> bool {
+        self.since(arch).is_some_and(|since| since <= kernel)
+            && self.removed(arch).is_none_or(|removed| kernel < removed)
+    }
+
+    /// The largest regular number the table has for `arch`; numbers above it are "newer than the tables".
+    /// Arm's private calls (from 0x0f0000) don't count.
     pub fn last_number(arch: Arch) -> Option<u32> {
-        table::numbers(arch).last().map(|e| e.0)
+        Some(table::of(arch).last)
     }
 
     /// Every call, by name.
@@ -44,9 +86,11 @@ impl Syscall {
         (0..table::NAMES.len() as u16).map(Syscall)
     }
 
-    /// The calls of `arch` with their numbers, ascending.
+    /// The calls of `arch` with their numbers, ascending. Where two names share a number, the one that
+    /// [`from_number`](Syscall::from_number) gives is there.
     pub fn of_arch(arch: Arch) -> impl ExactSizeIterator<Item = (u32, Syscall)> + Clone {
-        table::numbers(arch).iter().map(|e| (e.0, Syscall(e.1)))
+        let table = table::of(arch);
+        table.order.iter().map(|index| (table.decode(table.codes[usize::from(*index)]), Syscall(*index)))
     }
 
     /// The parameters on `arch`, if the signature is known.

@@ -1,2 +1,46 @@
-//! The callgate binary.
-fn main() {}
+//! The `callgate` binary: one file a verb, under `verbs/`.
+
+mod args;
+mod failure;
+mod input;
+mod output;
+mod say;
+mod verbs;
+
+use args::{Cli, Verb};
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let code = if e.use_stderr() { 2 } else { 0 };
+            // A closed pipe is no reason to fail: whoever read had enough.
+            let _ = e.print();
+            return ExitCode::from(code);
+        }
+    };
+    let say = say::Say::new(cli.color);
+    let done = match &cli.verb {
+        Verb::Run(verb) => verbs::run::run(verb, &say),
+        Verb::Check(verb) => verbs::check::check(verb, &say),
+        Verb::Test(verb) => verbs::test::test(verb, &say),
+        Verb::Compile(verb) => verbs::compile::compile(verb, &say),
+        Verb::Fmt(verb) => verbs::fmt::fmt(verb, &say),
+        Verb::Disasm(verb) => verbs::disasm::disasm(verb, &say),
+        Verb::Asm(verb) => verbs::asm::asm(verb, &say),
+        Verb::Emu(verb) => verbs::emu::emu(verb, &say),
+        Verb::Help(verb) => verbs::help::help(verb, &say),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure { code, messages }) => {
+            for message in messages {
+                say.error(&message);
+            }
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,1 +1,36 @@
 //! The door to the kernel.
+//!
+//! Every system call this project makes on seccomp's behalf is here, behind functions that are safe to
+//! call, take and return owned descriptors, and name the call that failed.
+//!
+//! * [`install`]: put a filter on this thread or on all threads;
+//! * [`spawn`]: start a command under filters and stay out of its way;
+//! * [`listener`]: receive and answer the calls a filter hands over;
+//! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
+//! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
+//! * [`error`]: how every failure is told.
+//!
+//! # Safety
+//!
+//! Each file that contains `unsafe` says at its top what makes it sound; each block says it again for
+//! itself. Nothing here is callable with a value that could break memory. One thing no type can promise:
+//! a filter that answers `mmap` with a made-up success breaks the program it is loaded into.
+
+pub mod error;
+pub mod install;
+pub mod listener;
+pub mod memory;
+pub mod pidfd;
+pub mod process;
+pub mod ptrace;
+mod raw;
+pub mod scm;
+mod shared;
+mod signal;
+pub mod spawn;
+pub mod trial;
+
+pub use error::Error;
+pub use install::{Flags, install, install_strict, no_new_privs, set_no_new_privs};
+pub use listener::{Delivery, Listener, Notification, NotifyId, Readiness, Slot};
+pub use spawn::{Child, Command, Failure, Outcome};

@@ -14,7 +14,12 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// The action for calls no rule matches.
     pub default: Action,
-    /// The action for calls made under an architecture that is not listed.
+    /// Rules for calls made under an architecture that is not listed, first match wins: they name
+    /// numbers or everything, since names mean nothing there, and compare whole 64-bit arguments.
+    /// Their `arches` are not looked at.
+    pub foreign: Vec<Rule>,
+    /// The action for calls made under an architecture that is not listed and that no rule of
+    /// `foreign` matches.
     pub bad_arch: Action,
     /// The action for numbers with the x32 bit when x86_64 is listed and x32 is not; `None` means
     /// `bad_arch`. Rules that name raw numbers come first.
@@ -143,6 +148,8 @@ impl std::fmt::Display for Origin {
 pub enum Decided {
     /// The rule with this index in [`Policy::rules`].
     Rule(u32),
+    /// The rule with this index in [`Policy::foreign`].
+    Foreign(u32),
     /// No rule: the default.
     Default,
     /// No rule, and the number is newer than the tables.
@@ -176,6 +183,7 @@ impl Policy {
             arches: Arch::NATIVE.into_iter().collect(),
             rules: Vec::new(),
             default,
+            foreign: Vec::new(),
             bad_arch: Action::KILL_PROCESS,
             x32: None,
             unknown: None,
@@ -191,7 +199,18 @@ impl Policy {
     /// What decides one call, by the plainest reading of the rules.
     pub fn decide(&self, data: &SeccompData) -> Decided {
         if !self.arches.iter().any(|a| a.token() == data.arch) {
-            return Decided::BadArch;
+            let decides = |rule: &Rule| {
+                rule.calls.iter().any(|c| match c {
+                    Call::Any => true,
+                    Call::Named(_) => false,
+                    Call::Numbers(range) => range.contains(&data.nr),
+                }) && rule.when.holds(FOREIGN, data)
+            };
+            return self
+                .foreign
+                .iter()
+                .position(decides)
+                .map_or(Decided::BadArch, |i| Decided::Foreign(i as u32));
         }
         let Some(arch) = Arch::of_call(data.arch, data.nr) else { return Decided::BadArch };
         let listed = self.arches.contains(&arch);
@@ -220,6 +239,7 @@ impl Policy {
     pub fn action_of(&self, decided: Decided) -> Action {
         match decided {
             Decided::Rule(i) => self.rules[i as usize].action,
+            Decided::Foreign(i) => self.foreign[i as usize].action,
             Decided::Default => self.default,
             Decided::Unknown => self.unknown.unwrap_or(self.default),
             Decided::X32 => self.x32.unwrap_or(self.bad_arch),
@@ -227,6 +247,9 @@ impl Policy {
         }
     }
 }
+
+/// Conditions under an unlisted architecture look at whole arguments, as on any 64-bit one.
+pub(crate) const FOREIGN: Arch = Arch::X86_64;
 
 /// Whether a number is newer than the tables for `arch`.
 pub(crate) fn is_unknown(arch: Arch, nr: u32) -> bool {

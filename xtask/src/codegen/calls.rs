@@ -9,6 +9,8 @@ pub(crate) struct Calls {
     names: Vec<String>,
     /// By table name (`x86_64`, `mips64`, …): its rows, ascending by number.
     pub(crate) tables: BTreeMap<String, Vec<Call>>,
+    /// The newest kernel the tables describe, from `data/kernel.txt`.
+    pub(crate) newest: String,
 }
 
 /// One row of a table: `NUMBER NAME ENTRY COMPAT SINCE [REMOVED]`.
@@ -52,7 +54,7 @@ impl Call {
 }
 
 impl Calls {
-    /// Reads `data/syscalls/*.txt`.
+    /// Reads `data/syscalls/*.txt` and `data/kernel.txt`.
     pub(crate) fn read() -> Result<Calls> {
         let mut tables = BTreeMap::new();
         for path in files::list("data/syscalls", "txt")? {
@@ -72,7 +74,11 @@ impl Calls {
         }
         let names: BTreeSet<&String> = tables.values().flatten().map(|c| &c.name).collect();
         let names = names.into_iter().cloned().collect();
-        Ok(Calls { names, tables })
+        let newest = match data::rows("data/kernel.txt")?.as_slice() {
+            [row] => row.text.clone(),
+            rows => return Err(format!("data/kernel.txt: expected one row, found {}", rows.len())),
+        };
+        Ok(Calls { names, tables, newest })
     }
 
     /// Every name, sorted: the order of `Syscall`.

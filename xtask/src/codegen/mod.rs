@@ -1,11 +1,22 @@
 //! `cargo xtask codegen`: from the text in `data/` to `crates/callgate-abi/src/tables`.
 
+mod argument;
+mod audit;
+mod breakage;
 pub(crate) mod calls;
+mod cell;
 pub(crate) mod constant_set;
-mod errno;
+pub(crate) mod errno;
+mod essential;
+mod group;
+mod multiplex;
+mod risk;
 mod rust;
 pub(crate) mod signature_row;
-mod syscall;
+pub(crate) mod slots;
+pub(crate) mod syscall;
+mod twin;
+mod variant;
 
 use crate::files::{self, Result};
 use calls::Calls;
@@ -21,8 +32,18 @@ struct Table {
 }
 
 const TABLES: &[Table] = &[
-    Table { file: "errno.rs", from: "data/errno.txt", generate: errno::generate },
+    Table { file: "breakage.rs", from: "data/breakages.txt", generate: breakage::generate },
+    Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
+    Table { file: "group.rs", from: "data/groups", generate: group::generate },
+    Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
+    Table { file: "errno.rs", from: "data/errno", generate: errno::generate },
+    Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
+    Table { file: "group.rs", from: "data/groups", generate: group::generate },
+    Table { file: "multiplex.rs", from: "data/multiplex.txt", generate: multiplex::generate },
+    Table { file: "risk.rs", from: "data/risks.txt", generate: risk::generate },
     Table { file: "syscall.rs", from: "data/syscalls", generate: syscall::generate },
+    Table { file: "twin.rs", from: "data/twins.txt", generate: twin::generate },
+    Table { file: "variant.rs", from: "data/variants.txt", generate: variant::generate },
 ];
 
 /// Writes every table.

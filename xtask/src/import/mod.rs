@@ -1,10 +1,14 @@
 //! `cargo xtask import-kernel DIR`: from a kernel source tree to `data/`.
 
+mod audit;
 mod constant;
+mod define;
+mod errno;
 mod signature;
 mod tbl;
 
 use crate::codegen::calls::{Call, Calls};
+use crate::codegen::syscall::kernel as kernel_version;
 use crate::files::{self, Result};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -33,6 +37,10 @@ const PARTS: &[(&str, Import)] =
 /// known before stays.
 fn calls(tree: &Path, version: &str) -> Result<()> {
     let known = Calls::read()?;
+    if kernel_version(version)? < kernel_version(&known.newest)? {
+        return Err(format!("{version} is older than data/, which describes {}", known.newest));
+    }
+    files::write("data/kernel.txt", &format!("# The newest kernel that data/ describes.\n{version}\n"))?;
     for source in TABLES {
         let found = source.read(tree)?;
         if found.is_empty() {
@@ -40,11 +48,12 @@ fn calls(tree: &Path, version: &str) -> Result<()> {
             continue;
         }
         let old = known.tables.get(source.table).map_or(&[][..], Vec::as_slice);
-        let merged = merge(old, found, version);
+        let merged = merge(source.table, old, found, version)?;
         report(source, old, &merged, version);
         files::write(format!("data/syscalls/{}.txt", source.table), &print(source, &merged, version))?;
     }
-    Ok(())
+    errno::import(tree, version)?;
+    audit::import(tree, version)
 }
 
 /// `7.2`, from the tree's Makefile.
@@ -57,31 +66,42 @@ fn version(tree: &Path) -> Result<String> {
     Ok(format!("{}.{}", field("VERSION")?, field("PATCHLEVEL")?))
 }
 
-fn merge(old: &[Call], found: Vec<Call>, version: &str) -> Vec<Call> {
+/// The rows of a table after `version`; fails where a number changed its name, which a person must judge.
+fn merge(table: &str, old: &[Call], found: Vec<Call>, version: &str) -> Result<Vec<Call>> {
     let mut merged: Vec<Call> = Vec::new();
     for mut call in found {
         let before = old.iter().find(|o| o.name == call.name);
-        call.since = before.map_or(version, |o| &o.since).to_owned();
         call.removed = before.and_then(|o| o.removed.clone());
+        call.since = match before {
+            Some(before) if before.since != "-" => before.since.clone(),
+            // A number without an entry point is only reserved.
+            _ if call.entry == "-" => "-".to_owned(),
+            _ => version.to_owned(),
+        };
         // A kernel keeps the number of a call it drops and points it at sys_ni_syscall.
-        if call.entry == "-" && before.is_some_and(|o| o.entry != "-" && o.removed.is_none()) {
-            call.removed = Some(version.to_owned());
-        }
-        if call.entry == "-"
-            && let Some(before) = before
-        {
+        if let (Some(before), "-") = (before, call.entry.as_str()) {
+            if before.entry != "-" && before.since != "-" {
+                call.removed.get_or_insert(version.to_owned());
+            }
             call.entry = before.entry.clone();
             call.compat = before.compat.clone();
         }
         merged.push(call);
     }
     for gone in old.iter().filter(|o| !merged.iter().any(|m| m.name == o.name)).collect::<Vec<_>>() {
+        if let Some(heir) = merged.iter().find(|m| m.number == gone.number) {
+            return Err(format!(
+                "{table}: {} was {} and is {} in {version}; rename the row in data/syscalls/{table}.txt and keep \
+                 the old name in data/syscall-aliases.txt",
+                gone.number, gone.name, heir.name
+            ));
+        }
         let mut gone = gone.clone();
         gone.removed.get_or_insert(version.to_owned());
         merged.push(gone);
     }
     merged.sort_by_key(|c| c.number);
-    merged
+    Ok(merged)
 }
 
 fn report(source: &Source, old: &[Call], merged: &[Call], version: &str) {
@@ -107,7 +127,7 @@ fn report(source: &Source, old: &[Call], merged: &[Call], version: &str) {
 
 fn print(source: &Source, calls: &[Call], version: &str) -> String {
     let mut out = format!("# System calls of {}. Source: {}, Linux {version}", source.table, source.path);
-    let _ = write!(out, "{}.\n", source.note());
+    let _ = writeln!(out, "{}.", source.note());
     out.push_str("# NUMBER NAME ENTRY COMPAT SINCE [REMOVED]; see README.md beside this file.\n");
     for c in calls {
         let Call { number, name, entry, compat, since, removed } = c;
@@ -118,4 +138,62 @@ fn print(source: &Source, calls: &[Call], version: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u32, name: &str, entry: &str, since: &str) -> Call {
+        Call { since: since.into(), ..Call::new(number, name, entry.into(), "-".into()) }
+    }
+
+    fn merged(old: &[Call], found: Vec<Call>) -> Result<Vec<String>> {
+        let show = |c: &Call| {
+            let removed = c.removed.as_deref().unwrap_or("never");
+            format!("{} {} {} {} {removed}", c.number, c.name, c.entry, c.since)
+        };
+        Ok(merge("x86", old, found, "9.9")?.iter().map(show).collect())
+    }
+
+    #[test]
+    fn a_new_kernel_adds_drops_and_fills() {
+        let old = [
+            call(1, "exit", "sys_exit", "1.0"),
+            call(2, "uselib", "sys_uselib", "1.0"),
+            call(3, "vserver", "-", "-"),
+            call(4, "private", "sys_private", "2.0"),
+        ];
+        let found = vec![
+            call(1, "exit", "sys_exit", "-"),
+            call(2, "uselib", "-", "-"),
+            call(3, "vserver", "sys_vserver", "-"),
+            call(5, "new", "sys_new", "-"),
+            call(6, "kept_free", "-", "-"),
+        ];
+        let expected = [
+            "1 exit sys_exit 1.0 never",
+            "2 uselib sys_uselib 1.0 9.9",
+            "3 vserver sys_vserver 9.9 never",
+            "4 private sys_private 2.0 9.9",
+            "5 new sys_new 9.9 never",
+            "6 kept_free - - never",
+        ];
+        assert_eq!(merged(&old, found).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_second_import_changes_nothing() {
+        let mut old = vec![call(1, "exit", "sys_exit", "1.0"), call(2, "uselib", "sys_uselib", "1.0")];
+        old[1].removed = Some("6.16".into());
+        let found = || vec![call(1, "exit", "sys_exit", "-"), call(2, "uselib", "-", "-")];
+        let expected = ["1 exit sys_exit 1.0 never", "2 uselib sys_uselib 1.0 6.16"];
+        assert_eq!(merged(&old, found()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_renamed_number_is_an_error() {
+        let error = merged(&[call(7, "old", "sys_old", "1.0")], vec![call(7, "new", "sys_new", "-")]);
+        assert!(error.unwrap_err().contains("7 was old and is new"));
+    }
 }

@@ -98,6 +98,9 @@ impl Source {
                 return Err(row.error("expected NUMBER ABI NAME [ENTRY [COMPAT]]"));
             };
             wanted |= self.needs == Some(abi);
+            if is_placeholder(name) {
+                continue;
+            }
             if abis.is_empty() || abis.iter().any(|a| a == abi) {
                 let number = u32::try_from(row.number(number)?).map_err(|_| row.error("out of range"))?;
                 calls.push(self.call(number, name, entries));
@@ -137,6 +140,12 @@ impl Source {
         }
         note
     }
+}
+
+/// MIPS names its holes `reserved177` and `unused59`.
+fn is_placeholder(name: &str) -> bool {
+    let hole = name.strip_prefix("reserved").or(name.strip_prefix("unused"));
+    hole.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The words of every `VARIABLE += words` line.

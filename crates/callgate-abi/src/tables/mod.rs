@@ -1,3 +1,13 @@
+pub(crate) mod audit;
+pub(crate) mod breakage;
 pub(crate) mod constant;
 pub(crate) mod errno;
+pub(crate) mod essential;
+pub(crate) mod group;
+pub(crate) mod multiplex;
+pub(crate) mod number;
+pub(crate) mod risk;
+pub(crate) mod slots;
 pub(crate) mod syscall;
+pub(crate) mod twin;
+pub(crate) mod variant;

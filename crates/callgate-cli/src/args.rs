@@ -1,0 +1,208 @@
+//! What may be typed.
+
+use crate::input::Reading;
+use crate::output::Output;
+use crate::say::Color;
+use callgate::Arch;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Write, compile, prove, run and read back Linux system-call filters
+#[derive(Parser, Debug)]
+#[command(name = "callgate", version, disable_help_subcommand = true, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
+    `run`: the command's own, 125 when callgate failed before it, 126/127 as a shell, 128+signal."
+)]
+pub(crate) struct Cli {
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Run a command under a policy
+    Run(Run),
+    /// Say what is wrong with a policy or a filter
+    Check(Check),
+    /// Run the `expect` lines of a policy
+    Test(Test),
+    /// Compile a policy to a BPF program, proved equal to it
+    Compile(Compile),
+    /// Put a policy into the usual form
+    Fmt(Fmt),
+    /// Show a program's instructions, with names
+    Disasm(Disasm),
+    /// Assemble a program from text
+    Asm(Asm),
+    /// Say what a filter does with one call, and which rule decided
+    Emu(Emu),
+    /// Show help on a topic: `policy`, or a verb
+    Help(Help),
+}
+
+/// Parses an architecture's name in any spelling.
+fn arch(name: &str) -> Result<Arch, String> {
+    Arch::parse(name).ok_or_else(|| {
+        let names: Vec<_> = Arch::ALL.iter().map(|a| a.name()).collect();
+        format!("no such architecture; there are {}", names.join(", "))
+    })
+}
+
+/// Architectures, separated by commas.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Arches {
+    /// The architectures to look at or compile for, separated by commas
+    #[arg(long, short = 'a', value_name = "ARCH", value_delimiter = ',', value_parser = arch)]
+    pub(crate) arch: Vec<Arch>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate run no-network -- python3 job.py")]
+pub(crate) struct Run {
+    /// The policy: a file in any format, or a built-in's name
+    pub(crate) policy: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Log every call that is not plainly allowed (SECCOMP_FILTER_FLAG_LOG)
+    #[arg(long)]
+    pub(crate) log: bool,
+    /// Replace callgate by the command instead of waiting for it: nothing is said about a kill
+    #[arg(long)]
+    pub(crate) exec: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate check --syntax-only web.cg")]
+pub(crate) struct Check {
+    /// Policies or filters; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Only whether the text can be read
+    #[arg(long)]
+    pub(crate) syntax_only: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate test web.cg")]
+pub(crate) struct Test {
+    /// Policies with `expect` lines
+    #[arg(required = true, value_name = "POLICY")]
+    pub(crate) policies: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate compile web.cg --arch x86_64,aarch64 -o web.bpf")]
+pub(crate) struct Compile {
+    /// The policy: a file in any format, or a built-in's name
+    pub(crate) policy: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The form of the program
+    #[arg(long, short = 't', value_enum, default_value_t)]
+    pub(crate) to: ProgramForm,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// How a program is written down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum ProgramForm {
+    /// `struct sock_filter` records
+    #[default]
+    Raw,
+    /// A C array of `struct sock_filter`
+    C,
+    /// A Rust array of `sock_filter`
+    Rust,
+    /// Hexadecimal digits
+    Hex,
+    /// Decimal, as `tcpdump -ddd` prints
+    Tcpdump,
+    /// A listing that `asm` takes back
+    Asm,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate fmt web.cg")]
+pub(crate) struct Fmt {
+    /// Policies in callgate's language; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Change nothing; exit 1 if a file is not in the usual form
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate disasm filter.bpf")]
+pub(crate) struct Disasm {
+    /// A program in any form, or a policy
+    pub(crate) input: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Show each instruction's fields, too
+    #[arg(long)]
+    pub(crate) bytes: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate asm filter.asm -o filter.bpf")]
+pub(crate) struct Asm {
+    /// The assembly; `-` is standard input
+    pub(crate) input: String,
+    #[command(flatten)]
+    pub(crate) arches: Arches,
+    /// Write the program even if the kernel would refuse it
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The form of the program
+    #[arg(long, short = 't', value_enum, default_value_t)]
+    pub(crate) to: ProgramForm,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate emu web.cg socket AF_NETLINK SOCK_RAW 0\n         \
+    callgate emu filter.bpf 0x40000029")]
+pub(crate) struct Emu {
+    /// A policy or a filter
+    pub(crate) input: String,
+    /// The call: a name or a number
+    pub(crate) call: String,
+    /// Its arguments: numbers, or names of constants joined by `|`
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+    /// The caller's instruction pointer
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) ip: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Print only the action
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Show every instruction executed
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Help {
+    /// `policy`, or a verb
+    pub(crate) topic: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! Talk on stderr: errors, and diagnostics with the lines they are about.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use callgate::diagnostic::{Diagnostic, Severity};
+use clap::ValueEnum;
+use std::io::{IsTerminal, Write};
+
+/// When to use colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether a stream gets colour.
+    pub(crate) fn on(self, stream: &impl IsTerminal) -> bool {
+        match self {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => {
+                std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+                    && stream.is_terminal()
+            }
+        }
+    }
+}
+
+/// Prints talk in the user's taste.
+pub(crate) struct Say {
+    renderer: Renderer,
+    color: Color,
+}
+
+impl Say {
+    pub(crate) fn new(color: Color) -> Say {
+        let styled = color.on(&std::io::stderr());
+        Say { renderer: if styled { Renderer::styled() } else { Renderer::plain() }, color }
+    }
+
+    /// Whether results on stdout get colour.
+    pub(crate) fn color_results(&self) -> bool {
+        self.color.on(&std::io::stdout())
+    }
+
+    /// `callgate: message`.
+    pub(crate) fn error(&self, message: &str) {
+        self.line(&format!("callgate: {message}"));
+    }
+
+    /// A line of talk. A closed stderr is nothing to fail about.
+    pub(crate) fn line(&self, line: &str) {
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+
+    /// A diagnostic with its source lines.
+    pub(crate) fn diagnostic(&self, diagnostic: &Diagnostic) {
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
+        };
+        let code = diagnostic.code.to_string();
+        let title = level.primary_title(&diagnostic.message).id(&code);
+        let mut snippets: Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> = Vec::new();
+        let labels: Vec<_> = diagnostic
+            .span
+            .iter()
+            .map(|s| (s, AnnotationKind::Primary, None))
+            .chain(
+                diagnostic.labels.iter().map(|l| (&l.span, AnnotationKind::Context, Some(l.text.as_str()))),
+            )
+            .collect();
+        let mut sources: Vec<&str> = Vec::new();
+        for (span, ..) in &labels {
+            if !sources.contains(&&**span.source.name()) {
+                sources.push(span.source.name());
+            }
+        }
+        for name in sources {
+            let here: Vec<_> = labels.iter().filter(|l| &**l.0.source.name() == name).collect();
+            let mut snippet = Snippet::source(here[0].0.source.text()).path(name);
+            for (span, kind, text) in here {
+                let annotation = kind.span(span.start..span.end);
+                snippet = snippet.annotation(match text {
+                    Some(text) => annotation.label(*text),
+                    None => annotation,
+                });
+            }
+            snippets.push(snippet);
+        }
+        let mut group = Group::with_title(title).elements(snippets);
+        for note in &diagnostic.notes {
+            group = group.element(Level::NOTE.message(note));
+        }
+        for help in &diagnostic.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        self.line(&self.renderer.render(&[group]));
+    }
+}

@@ -1,0 +1,72 @@
+//! Writing: what every writer returns, and the way to each of them.
+
+use crate::detect::Format;
+use crate::import::{Effect, Loss};
+use crate::options::Options;
+use crate::place::{Error, Place, Problem};
+use callgate::Policy;
+
+/// A policy written in another notation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// The file's contents: UTF-8 text, except for raw programs.
+    pub bytes: Vec<u8>,
+    /// What the notation could not say, in the policy's order.
+    pub losses: Vec<Loss>,
+}
+
+/// Which losses a writer may have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Accept {
+    /// None that changes the decision of any call.
+    Lossless,
+    /// Those after which nothing is executed that was refused.
+    NotWeaker,
+    /// Any.
+    Any,
+}
+
+/// Writes a policy in a format.
+///
+/// # Errors
+/// When the format cannot be written, or cannot say the policy with no more than the losses that
+/// [`Options::accept`] allows: then the error lists them.
+pub fn write(policy: &Policy, format: Format, options: &Options) -> Result<Export, Error> {
+    let export = write_as(policy, format, options).map_err(|e| e.in_file(options.file.as_ref()))?;
+    let refused: Vec<&Loss> = export.losses.iter().filter(|l| !options.accept.accepts(l.effect)).collect();
+    if refused.is_empty() {
+        return Ok(export);
+    }
+    let problems = refused
+        .into_iter()
+        .map(|l| Problem::new(l.place.clone(), format!("{}: {} ({})", format.name(), l.what, l.effect)))
+        .collect();
+    Err(Error { problems })
+}
+
+fn write_as(_policy: &Policy, format: Format, _options: &Options) -> Result<Export, Error> {
+    Err(Error::new(Place::default(), format!("{} cannot be written", format.name())))
+}
+
+impl Accept {
+    /// Whether a loss with this effect is acceptable.
+    pub fn accepts(self, effect: Effect) -> bool {
+        match self {
+            Accept::Lossless => effect == Effect::None,
+            Accept::NotWeaker => effect != Effect::Weaker,
+            Accept::Any => true,
+        }
+    }
+}
+
+impl Export {
+    /// An export of text.
+    pub fn text_of(text: String, losses: Vec<Loss>) -> Export {
+        Export { bytes: text.into_bytes(), losses }
+    }
+
+    /// The contents as text; `None` for a raw program that is not UTF-8.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.bytes).ok()
+    }
+}

@@ -1,0 +1,42 @@
+//! Other people's seccomp notations, in and out: lossless, or loud about what was lost.
+//!
+//! [`read`] turns a file into an [`Import`]: one or more policies, what the file says beside them,
+//! and a list of everything that could not be carried over. [`write`] turns a policy into an
+//! [`Export`] the same way. [`detect`] says what a file is, and why.
+//!
+//! Every reader follows the *reference implementation* of its format, oddities included; where
+//! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
+
+mod containers;
+mod detect;
+mod docker;
+mod export;
+mod go_seccomp;
+mod firejail;
+mod host;
+mod import;
+mod json;
+mod kafel;
+mod libseccomp;
+mod minijail;
+mod oci;
+mod options;
+mod place;
+mod profile;
+mod runtime;
+mod seccompiler;
+mod spo;
+mod scan;
+mod stack;
+mod suggest;
+mod systemd;
+mod tree;
+mod yaml;
+
+pub use detect::{Detected, Format, detect};
+pub use export::{Accept, Export, write};
+pub use host::{Capabilities, Kernel};
+pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
+pub use minijail::Constants;
+pub use options::{Open, Options, Runtime};
+pub use place::{Error, Place, Problem};

@@ -1,0 +1,457 @@
+//! libseccomp's rules: an unordered set whose meaning the library decides, as an ordered policy.
+//!
+//! The meaning of a rule set, whatever the order of its rules:
+//! - a rule without conditions beats every conditional rule of the same call; of two rules without
+//!   conditions the first stays;
+//! - the conditions of one rule must all hold, each argument at most once;
+//! - a call that matches conditional rules with different actions gets the action of the one that is
+//!   first in the library's tree: higher first argument, then `==`/`!=`/masked before `<`/`<=` before
+//!   `>`/`>=`, then the tighter test;
+//! - on 32-bit conventions, x32 among them, only the low 32 bits of values and arguments count;
+//! - where the kernel multiplexes calls (`socketcall`, `ipc`), a rule for `socket` also becomes a rule
+//!   for `socketcall` with the selecting number as its first argument;
+//! - foreign architectures, and x32 numbers where x32 is not in the set, get the bad-architecture
+//!   action, except number 0xffffffff, which goes through the rules.
+
+use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Op, Origin, Policy, Rule, Syscall, Width};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
+
+/// A rule set under construction.
+pub(crate) struct RuleSet {
+    default: Action,
+    bad_arch: Action,
+    arches: Vec<Arch>,
+    entries: BTreeMap<Target, Entry>,
+    sources: Vec<Origin>,
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Target {
+    /// A call, on every architecture of the set that has it.
+    Call(Syscall),
+    /// A number of the first architecture that is no known call there.
+    Number(u32),
+}
+
+/// One condition of a rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Compare {
+    /// Which argument, 0–5.
+    pub(crate) arg: u8,
+    /// The test.
+    pub(crate) op: Op,
+}
+
+/// What became of a rule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Added {
+    /// It takes part.
+    New,
+    /// It adds nothing: another rule, with this source, already decides its calls the same way.
+    Redundant(usize),
+    /// It has no effect: a rule with this source and another action takes precedence.
+    Overruled(usize),
+    /// It takes part, and the conditional rule with this source and another action no longer does.
+    Overrules(usize),
+}
+
+/// Why a rule cannot be added.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// Its action is the default action (`EACCES`).
+    Default,
+    /// A rule with this source has the same conditions and another action (`EEXIST`).
+    Conflict(usize),
+    /// One argument is compared twice, or has an index above 5 (`EINVAL`).
+    Arguments,
+}
+
+#[derive(Default)]
+struct Entry {
+    always: Option<(Action, usize)>,
+    chains: Vec<Chain>,
+}
+
+#[derive(Clone)]
+struct Chain {
+    /// Sorted by argument.
+    compares: Vec<Compare>,
+    action: Action,
+    source: usize,
+}
+
+impl RuleSet {
+    /// A set with this default action for these architectures; the first is the native one. Foreign
+    /// architectures kill the thread.
+    pub(crate) fn new(default: Action, arches: Vec<Arch>) -> RuleSet {
+        RuleSet {
+            default,
+            bad_arch: Action::KILL_THREAD,
+            arches,
+            entries: BTreeMap::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// Sets the action for foreign architectures.
+    pub(crate) fn bad_arch(&mut self, action: Action) {
+        self.bad_arch = action;
+    }
+
+    /// Declares a place rules come from, and returns its number. Rules of one source that differ only
+    /// in the call are shown as one.
+    pub(crate) fn source(&mut self, origin: Origin) -> usize {
+        self.sources.push(origin);
+        self.sources.len() - 1
+    }
+
+    /// The place of a source.
+    pub(crate) fn origin(&self, source: usize) -> &Origin {
+        &self.sources[source]
+    }
+
+    /// Adds one rule: all of `compares` must hold.
+    pub(crate) fn add(
+        &mut self,
+        target: Target,
+        action: Action,
+        compares: &[Compare],
+        source: usize,
+    ) -> Result<Added, Refused> {
+        if action == self.default {
+            return Err(Refused::Default);
+        }
+        let compares = canonical(compares)?;
+        if let Target::Call(call) = target
+            && let Some((multiplexer, number)) = multiplexed(call)
+            && self.arches.iter().any(|a| multiplexer.number(*a).is_some())
+        {
+            let mut inner: Vec<Compare> = vec![Compare { arg: 0, op: Op::Eq(number) }];
+            inner.extend(compares.iter().filter(|c| c.arg != 0));
+            let entry = self.entries.entry(Target::Call(multiplexer)).or_default();
+            if let Err(Refused::Conflict(other)) = entry.add(action, inner, source) {
+                return Err(Refused::Conflict(other));
+            }
+        }
+        self.entries.entry(target).or_default().add(action, compares, source)
+    }
+
+    /// The set as a policy: the first rule that matches decides. The second value lists pairs of
+    /// sources whose conditional rules overlap with different actions, where the library's own answer
+    /// may depend on the order of insertion.
+    pub(crate) fn finish(self) -> (Policy, Vec<(usize, usize)>) {
+        let mut rules = Vec::new();
+        if self.arches.contains(&Arch::X86_64)
+            && !self.arches.contains(&Arch::X32)
+            && self.bad_arch != self.default
+        {
+            rules.push(Rule {
+                calls: vec![Call::Numbers(u32::MAX..=u32::MAX)],
+                arches: vec![Arch::X86_64],
+                when: Cond::True,
+                action: self.default,
+                origin: Origin {
+                    path: Some("libseccomp's exemption of number -1".into()),
+                    ..Origin::default()
+                },
+            });
+        }
+        let mut overlaps = Vec::new();
+        let mut pieces: Vec<Piece> = Vec::new();
+        for (target, entry) in &self.entries {
+            if let Some((action, source)) = entry.always {
+                pieces.push(Piece { source, chain: &[], action, calls: vec![*target], ordered: false });
+                continue;
+            }
+            let mixed = entry.chains.iter().any(|c| c.action != entry.chains[0].action);
+            let mut chains: Vec<&Chain> = entry.chains.iter().collect();
+            if mixed {
+                chains.sort_by(|a, b| tree_order(&a.compares, &b.compares));
+                for (i, a) in chains.iter().enumerate() {
+                    for b in &chains[i + 1..] {
+                        if a.action != b.action && may_overlap(&a.compares, &b.compares) {
+                            overlaps.push((a.source, b.source));
+                        }
+                    }
+                }
+            }
+            for chain in chains {
+                pieces.push(Piece {
+                    source: chain.source,
+                    chain: &chain.compares,
+                    action: chain.action,
+                    calls: vec![*target],
+                    ordered: mixed,
+                });
+            }
+        }
+        overlaps.sort_unstable();
+        overlaps.dedup();
+        for piece in join(pieces) {
+            self.write(&piece, &mut rules);
+        }
+        let policy = Policy {
+            arches: self.arches,
+            rules,
+            default: self.default,
+            foreign: Vec::new(),
+            bad_arch: self.bad_arch,
+            x32: None,
+            unknown: None,
+        };
+        (policy, overlaps)
+    }
+
+    /// One piece as rules: one for each way in which its values are compared.
+    fn write(&self, piece: &Piece<'_>, rules: &mut Vec<Rule>) {
+        let calls: Vec<Call> = piece
+            .calls
+            .iter()
+            .map(|t| match t {
+                Target::Call(call) => Call::Named(*call),
+                Target::Number(n) => Call::Numbers(*n..=*n),
+            })
+            .collect();
+        let numbers = piece.calls.iter().any(|t| matches!(t, Target::Number(_)));
+        let mut push = |arches: Vec<Arch>, width| {
+            rules.push(Rule {
+                calls: calls.clone(),
+                arches,
+                when: condition(piece.chain, width),
+                action: piece.action,
+                origin: self.sources[piece.source].clone(),
+            });
+        };
+        if numbers {
+            let native = self.arches[0];
+            let width = if narrow(native, piece.chain) { Width::W32 } else { Width::W64 };
+            return push(vec![native], width);
+        }
+        let (low, full): (Vec<Arch>, Vec<Arch>) = self.arches.iter().partition(|a| narrow(**a, piece.chain));
+        if low.is_empty() {
+            push(Vec::new(), Width::W64);
+        } else if full.is_empty() {
+            push(Vec::new(), Width::W32);
+        } else {
+            push(full, Width::W64);
+            push(low, Width::W32);
+        }
+    }
+}
+
+/// Whether comparisons must be cut to 32 bits for this architecture. On a true 32-bit one only values
+/// above 32 bits make a difference, and x32's registers hold 64 bits though libseccomp looks at 32.
+fn narrow(arch: Arch, chain: &[Compare]) -> bool {
+    let large = |v: u64| v > u64::from(u32::MAX);
+    match arch {
+        Arch::X32 => !chain.is_empty(),
+        _ if arch.register_bits() == 32 => chain.iter().any(|c| match c.op {
+            Op::Eq(v) | Op::Ne(v) | Op::Lt(v) | Op::Le(v) | Op::Gt(v) | Op::Ge(v) => large(v),
+            Op::MaskedEq { mask, value } => large(mask) || large(value),
+        }),
+        _ => false,
+    }
+}
+
+/// Rules to be shown as one.
+struct Piece<'a> {
+    source: usize,
+    chain: &'a [Compare],
+    action: Action,
+    calls: Vec<Target>,
+    /// Whether its position among the others matters.
+    ordered: bool,
+}
+
+/// Joins pieces that differ only in the call, in the order of their sources.
+fn join(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
+    let mut joined: Vec<Piece<'_>> = Vec::new();
+    let mut free: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for piece in pieces {
+        let number = matches!(piece.calls[0], Target::Number(_));
+        if !piece.ordered && !number {
+            let of_source = free.entry(piece.source).or_default();
+            if let Some(i) = of_source
+                .iter()
+                .copied()
+                .find(|i| joined[*i].chain == piece.chain && joined[*i].action == piece.action)
+            {
+                joined[i].calls.extend(piece.calls);
+                continue;
+            }
+            of_source.push(joined.len());
+        }
+        joined.push(piece);
+    }
+    // Pieces whose position matters keep it among themselves: they go last, in the order they have.
+    joined.sort_by_key(|p| if p.ordered { usize::MAX } else { p.source });
+    joined
+}
+
+impl Entry {
+    fn add(&mut self, action: Action, compares: Vec<Compare>, source: usize) -> Result<Added, Refused> {
+        if let Some((other, first)) = self.always {
+            return Ok(if other == action { Added::Redundant(first) } else { Added::Overruled(first) });
+        }
+        if compares.is_empty() {
+            let overruled = self.chains.iter().find(|c| c.action != action).map(|c| c.source);
+            self.chains.clear();
+            self.always = Some((action, source));
+            return Ok(overruled.map_or(Added::New, Added::Overrules));
+        }
+        // A chain that continues another one is inside it; one that is continued by others of the
+        // same action takes their place.
+        if let Some(outer) = self.chains.iter().find(|c| compares.starts_with(&c.compares)) {
+            return if outer.action == action {
+                Ok(Added::Redundant(outer.source))
+            } else if outer.compares.len() == compares.len() {
+                Err(Refused::Conflict(outer.source))
+            } else {
+                Ok(Added::Overruled(outer.source))
+            };
+        }
+        if let Some(inner) =
+            self.chains.iter().find(|c| c.compares.starts_with(&compares) && c.action != action)
+        {
+            return Err(Refused::Conflict(inner.source));
+        }
+        self.chains.retain(|c| !c.compares.starts_with(&compares));
+        self.chains.push(Chain { compares, action, source });
+        Ok(Added::New)
+    }
+}
+
+/// The conditions in the library's form: sorted by argument, masked values inside their mask, tests
+/// that always hold left out.
+fn canonical(compares: &[Compare]) -> Result<Vec<Compare>, Refused> {
+    let mut sorted = compares.to_vec();
+    sorted.sort_by_key(|c| c.arg);
+    if sorted.windows(2).any(|w| w[0].arg == w[1].arg) || sorted.last().is_some_and(|c| c.arg > 5) {
+        return Err(Refused::Arguments);
+    }
+    for compare in &mut sorted {
+        if let Op::MaskedEq { mask, value } = &mut compare.op {
+            *value &= *mask;
+        }
+    }
+    sorted.retain(|c| !matches!(c.op, Op::MaskedEq { mask: 0, .. }));
+    Ok(sorted)
+}
+
+fn condition(chain: &[Compare], width: Width) -> Cond {
+    let mut all: Vec<Cond> = chain
+        .iter()
+        .filter_map(|c| Some(Cond::Arg(ArgCmp { arg: ArgIndex::new(c.arg)?, width, op: c.op })))
+        .collect();
+    match all.len() {
+        0 => Cond::True,
+        1 => all.remove(0),
+        _ => Cond::All(all),
+    }
+}
+
+/// The order of two conjunctions in the library's decision tree.
+fn tree_order(a: &[Compare], b: &[Compare]) -> Ordering {
+    for (a, b) in a.iter().zip(b) {
+        let order = Reverse(a.arg).cmp(&Reverse(b.arg)).then_with(|| rank(a.op).cmp(&rank(b.op)));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    // What continues another chain is the tighter of the two.
+    b.len().cmp(&a.len())
+}
+
+/// The position of a test among those of one argument: its kind, then the tighter first.
+fn rank(op: Op) -> (u8, Reverse<u32>, u64) {
+    match op {
+        Op::Eq(v) => (0, Reverse(64), v),
+        Op::MaskedEq { mask, value } => (0, Reverse(mask.count_ones()), value),
+        Op::Ne(v) => (1, Reverse(0), v),
+        // `<= v` is `< v + 1`: of equal bounds the strict one is tighter.
+        Op::Lt(v) => (2, Reverse(1), v),
+        Op::Le(v) => (2, Reverse(1), v.saturating_add(1)),
+        Op::Gt(v) => (3, Reverse(1), !v),
+        Op::Ge(v) => (3, Reverse(1), (!v).saturating_add(1)),
+    }
+}
+
+/// Whether one call may match both. Only what is certain counts as apart: two tests of one argument
+/// that exclude each other.
+fn may_overlap(a: &[Compare], b: &[Compare]) -> bool {
+    !a.iter().any(|x| b.iter().any(|y| x.arg == y.arg && exclude(x.op, y.op)))
+}
+
+fn exclude(a: Op, b: Op) -> bool {
+    let (Some(x), Some(y)) = (interval(a), interval(b)) else {
+        return match (a, b) {
+            (Op::Ne(v), Op::Eq(w)) | (Op::Eq(w), Op::Ne(v)) => v == w,
+            (Op::MaskedEq { mask, value }, Op::Eq(v)) | (Op::Eq(v), Op::MaskedEq { mask, value }) => {
+                v & mask != value
+            }
+            (Op::MaskedEq { mask, value }, Op::MaskedEq { mask: m, value: v }) => {
+                value & mask & m != v & mask & m
+            }
+            _ => false,
+        };
+    };
+    x.0.max(y.0) > x.1.min(y.1)
+}
+
+/// The interval a test holds on, if it is one; an empty one is (1, 0).
+fn interval(op: Op) -> Option<(u64, u64)> {
+    Some(match op {
+        Op::Eq(v) => (v, v),
+        Op::Lt(0) | Op::Gt(u64::MAX) => (1, 0),
+        Op::Lt(v) => (0, v - 1),
+        Op::Le(v) => (0, v),
+        Op::Gt(v) => (v + 1, u64::MAX),
+        Op::Ge(v) => (v, u64::MAX),
+        Op::Ne(_) | Op::MaskedEq { .. } => return None,
+    })
+}
+
+/// The calls `socketcall` and `ipc` stand for, with the number that selects them
+/// (`include/uapi/linux/net.h`, `include/uapi/linux/ipc.h`).
+const MULTIPLEXED: [(&str, &str, u64); 32] = [
+    ("socketcall", "socket", 1),
+    ("socketcall", "bind", 2),
+    ("socketcall", "connect", 3),
+    ("socketcall", "listen", 4),
+    ("socketcall", "accept", 5),
+    ("socketcall", "getsockname", 6),
+    ("socketcall", "getpeername", 7),
+    ("socketcall", "socketpair", 8),
+    ("socketcall", "send", 9),
+    ("socketcall", "recv", 10),
+    ("socketcall", "sendto", 11),
+    ("socketcall", "recvfrom", 12),
+    ("socketcall", "shutdown", 13),
+    ("socketcall", "setsockopt", 14),
+    ("socketcall", "getsockopt", 15),
+    ("socketcall", "sendmsg", 16),
+    ("socketcall", "recvmsg", 17),
+    ("socketcall", "accept4", 18),
+    ("socketcall", "recvmmsg", 19),
+    ("socketcall", "sendmmsg", 20),
+    ("ipc", "semop", 1),
+    ("ipc", "semget", 2),
+    ("ipc", "semctl", 3),
+    ("ipc", "semtimedop", 4),
+    ("ipc", "msgsnd", 11),
+    ("ipc", "msgrcv", 12),
+    ("ipc", "msgget", 13),
+    ("ipc", "msgctl", 14),
+    ("ipc", "shmat", 21),
+    ("ipc", "shmdt", 22),
+    ("ipc", "shmget", 23),
+    ("ipc", "shmctl", 24),
+];
+
+/// The multiplexer through which a call can also be made, and the number that selects it there.
+fn multiplexed(call: Syscall) -> Option<(Syscall, u64)> {
+    let (outer, _, number) = MULTIPLEXED.iter().find(|m| m.1 == call.name())?;
+    Some((Syscall::from_name(outer)?, *number))
+}

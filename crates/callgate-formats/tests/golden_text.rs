@@ -1,0 +1,108 @@
+//! The text formats against their reference compilers' programs: the policy that is read and the
+//! program that was compiled are the same function, or the difference is explained here. Needs the
+//! corpus (`CALLGATE_CORPUS`, or `../shared/corpus` beside the workspace) and says so without it.
+
+use callgate::abi::Endian;
+use callgate::{Action, Arch, Program, SeccompData};
+use callgate_formats::{Constants, Format, Options, read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+fn corpus() -> Option<PathBuf> {
+    let path = match std::env::var_os("CALLGATE_CORPUS") {
+        Some(path) => PathBuf::from(path),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus"),
+    };
+    if path.join("golden/INDEX.tsv").is_file() {
+        return Some(path);
+    }
+    eprintln!("skipped: no corpus at {}", path.display());
+    None
+}
+
+/// The pairs whose program lies below a folder: policy, program.
+fn pairs(corpus: &Path, folder: &str) -> Vec<(String, String)> {
+    let index = std::fs::read_to_string(corpus.join("golden/INDEX.tsv")).unwrap();
+    let rows = index.lines().skip(1).filter_map(|l| l.split_once('\t'));
+    rows.filter(|(_, program)| program.starts_with(folder))
+        .map(|(policy, program)| (policy.to_owned(), program.to_owned()))
+        .collect()
+}
+
+/// Compares one pair; `Err` says how they differ.
+fn compare(corpus: &Path, pair: &(String, String), format: Format, options: &Options) -> Result<(), String> {
+    let text = std::fs::read_to_string(corpus.join("policies").join(&pair.0)).unwrap();
+    let import = read(&text, format, options).map_err(|e| format!("refused: {e}"))?;
+    let bytes = std::fs::read(corpus.join("golden").join(&pair.1)).unwrap();
+    let theirs = Program::from_bytes(&bytes, Endian::Little).unwrap().lift().unwrap();
+    let ours = import.policies[0].policy.lower().map_err(|e| e.to_string())?;
+    if ours == theirs {
+        return Ok(());
+    }
+    let both = ours.zip(&theirs, |a, b| (*a, *b)).unwrap();
+    let mut differences = Vec::new();
+    for pair in both.leaves() {
+        if pair.0 != pair.1 {
+            let call = both.witness(|p| p == pair).unwrap();
+            differences.push(format!("{:?} here, {:?} there: {}", pair.0, pair.1, show(&call)));
+        }
+    }
+    Err(differences.join("; "))
+}
+
+fn show(call: &SeccompData) -> String {
+    let arch = Arch::of_call(call.arch, call.nr);
+    let name = arch.and_then(|a| callgate::Syscall::from_number(a, call.nr)).map_or("?", |c| c.name());
+    format!("arch {:#x} nr {} ({name}) args {:x?}", call.arch, call.nr, call.args)
+}
+
+#[test]
+fn crosvm() {
+    let Some(corpus) = corpus() else { return };
+    let policies = corpus.join("policies/minijail/google+crosvm/jail/seccomp");
+    let constants = |arch: &str| {
+        let path = corpus.join(format!("policies/minijail-constants/google+crosvm/jail/seccomp/{arch}/constants.json"));
+        std::fs::read_to_string(path).ok().map(|t| Arc::new(Constants::read(&t).unwrap()))
+    };
+    let mut failed = Vec::new();
+    let all = pairs(&corpus, "crosvm/");
+    assert_eq!(all.len(), 34);
+    for pair in &all {
+        let name = pair.0.rsplit('/').nth(1).unwrap().to_owned();
+        let (arch, table) = match &*name {
+            "aarch64" => (Arch::Aarch64, None),
+            "riscv64" => (Arch::Riscv64, constants("riscv64")),
+            _ => (Arch::X86_64, constants("x86_64")),
+        };
+        let folder = policies.join(&name);
+        let options = Options {
+            file: Some(pair.0.clone().into()),
+            default: Some(Action::Trap(0)),
+            constants: table,
+            // Includes name the place the files are installed to.
+            open: Some(Arc::new(move |path| std::fs::read_to_string(folder.join(path.file_name().unwrap_or_default())))),
+            ..Options::new(arch)
+        };
+        if let Err(why) = compare(&corpus, pair, Format::MinijailPython, &options) {
+            failed.push(format!("{}: {why}", pair.0));
+        }
+    }
+    eprintln!("crosvm: {} of {} equal", all.len() - failed.len(), all.len());
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn kafel() {
+    let Some(corpus) = corpus() else { return };
+    let mut failed = Vec::new();
+    let all = pairs(&corpus, "kafel/");
+    assert_eq!(all.len(), 21);
+    for pair in &all {
+        let options = Options { file: Some(pair.0.clone().into()), ..Options::new(Arch::X86_64) };
+        if let Err(why) = compare(&corpus, pair, Format::Kafel, &options) {
+            failed.push(format!("{}: {why}", pair.0));
+        }
+    }
+    eprintln!("kafel: {} of {} equal", all.len() - failed.len(), all.len());
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}

@@ -1,0 +1,325 @@
+//! Watching a command load filters.
+//!
+//! Every call of the command and its children is stopped at (`PTRACE_SYSCALL`): slower than letting a
+//! filter of our own pick out the two calls that matter, but it changes nothing the command could see in
+//! its status, needs no privilege, and cannot be outranked by a filter the command loads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use callgate_abi::insn::MAX_INSNS;
+use callgate_abi::{Arch, Insn, Syscall};
+
+use super::event::{Event, Stop, wait_any, wait_for};
+use super::tracee::{Options, SyscallInfo, Tracee};
+use crate::error::Error;
+use crate::install::Flags;
+use crate::spawn::{Child, Command, Failure, Outcome, forward};
+use crate::{memory, process};
+
+/// An attempt to load a filter or to enter strict mode, by `seccomp(2)` or `prctl(PR_SET_SECCOMP)`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Load {
+    /// The process.
+    pub pid: i32,
+    /// The thread that made the call.
+    pub tid: i32,
+    /// The thread's name at that time.
+    pub comm: String,
+    /// The convention of the call: the ABI of the program that made it.
+    pub arch: Arch,
+    /// The call: `seccomp` or `prctl`.
+    pub call: Syscall,
+    /// What was to be loaded.
+    pub what: Loaded,
+    /// Whether it was.
+    pub result: LoadResult,
+}
+
+/// What was to be loaded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Loaded {
+    /// Strict mode.
+    Strict,
+    /// A filter.
+    Filter {
+        /// The program, read from the thread's memory at the entry to the call.
+        program: Result<Vec<Insn>, Error>,
+        /// The `SECCOMP_FILTER_FLAG_*` bits; 0 by `prctl`.
+        flags: u32,
+    },
+}
+
+/// What the kernel answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoadResult {
+    /// It is in force.
+    InForce,
+    /// It is in force, and this is the number of the listener in the process that loaded it.
+    Listener(i32),
+    /// It is not in force, as this thread could not follow (`SECCOMP_FILTER_FLAG_TSYNC`).
+    NotSynced(i32),
+    /// It is not in force: the error number.
+    Failed(i32),
+}
+
+impl LoadResult {
+    /// Whether it is in force.
+    pub fn is_in_force(self) -> bool {
+        matches!(self, LoadResult::InForce | LoadResult::Listener(_))
+    }
+}
+
+/// Run `command` to the end of it and of all its descendants, and report every load to `on_load`, failed ones
+/// included, in the order in which they are answered. Filters of the command itself ([`Command::filter`])
+/// are not reported. Once `on_load` breaks, the rest runs without stopping at calls.
+///
+/// Signals and job control work as with [`Command::forward_signals`]. All children of the calling thread are
+/// waited for, so it should have no others.
+///
+/// # Errors
+///
+/// [`Failure`] when the command could not be executed or tracing is not permitted; the command is then
+/// killed.
+pub fn trace_loads(
+    command: Command<'_>,
+    on_load: &mut dyn FnMut(&Load) -> ControlFlow<()>,
+) -> Result<Outcome, Failure> {
+    let child = command.hold().forward_signals().spawn()?;
+    let pid = child.pid();
+    if let Err(e) = attach(pid) {
+        child.abandon();
+        return Err(e.into());
+    }
+    child.release();
+    let mut watch = Watch {
+        main: pid,
+        executed: false,
+        outcome: None,
+        watching: true,
+        tracees: BTreeMap::from([(pid, None)]),
+        expected: BTreeSet::new(),
+        gone_early: BTreeSet::new(),
+        on_load,
+    };
+    watch.run(child)
+}
+
+/// Attach to the held child and set it going to its next call.
+fn attach(pid: i32) -> Result<(), Error> {
+    let tracee = Tracee::seize(pid, Options { follow: true, ..Options::default() })?;
+    tracee.interrupt()?;
+    match wait_for(pid)?.stop {
+        Stop::Gone(_) => {
+            Err(Error::Call { call: "ptrace(PTRACE_SEIZE)", errno: libc::ESRCH, hint: "the child is gone" })
+        }
+        Stop::Signal(signal) => tracee.cont_to_syscall(signal),
+        Stop::Syscall
+        | Stop::Group(_)
+        | Stop::Trap
+        | Stop::Fork
+        | Stop::Exec
+        | Stop::Seccomp
+        | Stop::Other(_) => tracee.cont_to_syscall(0),
+    }
+}
+
+/// A load that has begun.
+struct Pending {
+    arch: Arch,
+    call: Syscall,
+    what: Loaded,
+}
+
+struct Watch<'a> {
+    /// The command's process.
+    main: i32,
+    /// Whether it is the command yet, rather than our own child on the way there.
+    executed: bool,
+    outcome: Option<Outcome>,
+    watching: bool,
+    /// The threads that have been seen, each with the load it is in.
+    tracees: BTreeMap<i32, Option<Pending>>,
+    /// Threads told of by their parents, but not seen yet.
+    expected: BTreeSet<i32>,
+    /// Threads seen to end before their parents told of them.
+    gone_early: BTreeSet<i32>,
+    on_load: &'a mut dyn FnMut(&Load) -> ControlFlow<()>,
+}
+
+impl Watch<'_> {
+    fn run(&mut self, child: Child) -> Result<Outcome, Failure> {
+        while !(self.tracees.is_empty() && self.expected.is_empty()) {
+            match wait_any(false)? {
+                Some(event) => self.handle(event)?,
+                None => forward::next(self.outcome.is_none().then_some(self.main)),
+            }
+        }
+        let hint = "somebody else reaped the command";
+        let outcome = self.outcome.ok_or(Error::Call { call: "waitpid", errno: libc::ECHILD, hint })?;
+        child.judge(outcome, self.executed)
+    }
+
+    fn handle(&mut self, Event { tid, stop }: Event) -> Result<(), Error> {
+        if let Stop::Gone(outcome) = stop {
+            if tid == self.main {
+                self.outcome = Some(outcome);
+            }
+            if self.tracees.remove(&tid).is_none() && !self.expected.remove(&tid) {
+                self.gone_early.insert(tid);
+            }
+            return Ok(());
+        }
+        self.expected.remove(&tid);
+        self.tracees.entry(tid).or_default();
+        let tracee = Tracee::new(tid);
+        match self.answer(&tracee, stop) {
+            // Killed while it was stopped: its end will be told.
+            Err(Error::Call { errno: libc::ESRCH, .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Do what a stop calls for, and let the thread go on.
+    fn answer(&mut self, tracee: &Tracee, stop: Stop) -> Result<(), Error> {
+        let mut signal = 0;
+        match stop {
+            Stop::Syscall => match tracee.syscall_info()? {
+                SyscallInfo::Entry { arch, nr, args, .. } => self.entry(tracee, arch, nr, args),
+                SyscallInfo::Exit { value, is_error, .. } => self.exit(tracee, value, is_error),
+                SyscallInfo::None | SyscallInfo::Seccomp { .. } => {}
+            },
+            Stop::Fork => {
+                let new = tid_of(tracee.event_message()?);
+                if !self.gone_early.remove(&new) && !self.tracees.contains_key(&new) {
+                    self.expected.insert(new);
+                }
+            }
+            Stop::Exec => {
+                let former = tid_of(tracee.event_message()?);
+                if former != tracee.tid() {
+                    self.tracees.remove(&former);
+                }
+                self.tracees.insert(tracee.tid(), None);
+                self.executed |= tracee.tid() == self.main;
+            }
+            Stop::Group(signal) => {
+                tracee.listen()?;
+                if tracee.tid() == self.main && self.outcome.is_none() {
+                    forward::stop_self(signal);
+                    forward::pass_on_continuation(self.main);
+                }
+                return Ok(());
+            }
+            Stop::Signal(pending) => signal = pending,
+            Stop::Trap | Stop::Seccomp | Stop::Other(_) | Stop::Gone(_) => {}
+        }
+        if self.watching { tracee.cont_to_syscall(signal) } else { tracee.cont(signal) }
+    }
+
+    fn entry(&mut self, tracee: &Tracee, token: u32, nr: u64, args: [u64; 6]) {
+        let pending = if self.executed { begun(tracee.tid(), token, nr, args) } else { None };
+        self.tracees.insert(tracee.tid(), pending);
+    }
+
+    fn exit(&mut self, tracee: &Tracee, value: i64, is_error: bool) {
+        let tid = tracee.tid();
+        let Some(Pending { arch, call, what }) = self.tracees.insert(tid, None).flatten() else { return };
+        let task = process::task(tid).ok();
+        let load = Load {
+            pid: task.as_ref().map_or(tid, |t| t.pid),
+            tid,
+            comm: task.map_or_else(String::new, |t| t.comm),
+            arch,
+            call,
+            result: result_of(&what, value, is_error),
+            what,
+        };
+        if (self.on_load)(&load).is_break() {
+            self.watching = false;
+        }
+    }
+}
+
+fn tid_of(message: u64) -> i32 {
+    // Thread numbers are positive and below 2^22.
+    i32::try_from(message).unwrap_or(0)
+}
+
+/// The load a call would be.
+fn begun(tid: i32, token: u32, nr: u64, args: [u64; 6]) -> Option<Pending> {
+    let nr = u32::try_from(nr).ok()?;
+    let arch = Arch::of_call(token, nr)?;
+    let call = Syscall::from_number(arch, nr)?;
+    // The kernel takes operation, mode and flags as 32-bit numbers, but prctl's arguments as longs.
+    let what = match call.name() {
+        "seccomp" => match args[0] as u32 {
+            libc::SECCOMP_SET_MODE_STRICT => Loaded::Strict,
+            libc::SECCOMP_SET_MODE_FILTER => {
+                Loaded::Filter { program: program_at(tid, arch, args[2]), flags: args[1] as u32 }
+            }
+            _ => return None,
+        },
+        "prctl" if args[0] as u32 == libc::PR_SET_SECCOMP.cast_unsigned() => match args[1] {
+            mode if mode == u64::from(libc::SECCOMP_MODE_STRICT) => Loaded::Strict,
+            mode if mode == u64::from(libc::SECCOMP_MODE_FILTER) => {
+                Loaded::Filter { program: program_at(tid, arch, args[2]), flags: 0 }
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(Pending { arch, call, what })
+}
+
+fn result_of(what: &Loaded, value: i64, is_error: bool) -> LoadResult {
+    let number = i32::try_from(value).unwrap_or(0);
+    let listener = match what {
+        Loaded::Strict => false,
+        Loaded::Filter { flags, .. } => {
+            *flags & Flags { new_listener: true, no_new_privs: false, ..Flags::NEW }.bits() != 0
+        }
+    };
+    if is_error || value < 0 {
+        LoadResult::Failed(-number)
+    } else if listener {
+        LoadResult::Listener(number)
+    } else if value > 0 {
+        LoadResult::NotSynced(number)
+    } else {
+        LoadResult::InForce
+    }
+}
+
+/// The program a `struct sock_fprog` in another process describes.
+fn program_at(tid: i32, arch: Arch, address: u64) -> Result<Vec<Insn>, Error> {
+    // x32 and n32 have 64-bit registers but 32-bit pointers.
+    let narrow =
+        arch.register_bits() == 32 || matches!(arch, Arch::X32 | Arch::Mips64n32 | Arch::Mipsel64n32);
+    let mut len = [0; 2];
+    memory::read_exact(tid, address, &mut len)?;
+    let at = if narrow {
+        let mut pointer = [0; 4];
+        memory::read_exact(tid, address.wrapping_add(4), &mut pointer)?;
+        u64::from(u32::from_ne_bytes(pointer))
+    } else {
+        let mut pointer = [0; 8];
+        memory::read_exact(tid, address.wrapping_add(8), &mut pointer)?;
+        u64::from_ne_bytes(pointer)
+    };
+    // The kernel refuses longer ones.
+    let len = usize::from(u16::from_ne_bytes(len)).min(MAX_INSNS);
+    let mut bytes = vec![0; len * size_of::<Insn>()];
+    memory::read_exact(tid, at, &mut bytes)?;
+    Ok(bytes.chunks_exact(size_of::<Insn>()).map(insn_from).collect())
+}
+
+fn insn_from(bytes: &[u8]) -> Insn {
+    let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
+    Insn {
+        code: u16::from_ne_bytes([at(0), at(1)]),
+        jt: at(2),
+        jf: at(3),
+        k: u32::from_ne_bytes([at(4), at(5), at(6), at(7)]),
+    }
+}

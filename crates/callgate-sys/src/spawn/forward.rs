@@ -1,0 +1,165 @@
+//! Signals around a command: held back while it starts, passed on while it runs.
+//!
+//! # Safety
+//!
+//! Only masks and dispositions change, and each is put back; signals go to the child before it is reaped,
+//! so that its number cannot have been given to anybody else.
+#![expect(unsafe_code, reason = "system calls")]
+
+use std::mem::MaybeUninit;
+
+use crate::error::Error;
+use crate::signal::{Disposition, Mask, highest};
+
+/// Faults of this process itself; blocking them would only hide a crash.
+const FAULTS: [i32; 6] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+
+/// The calling thread's signals as they were; put back on drop.
+pub(super) struct Signals {
+    mask: Mask,
+    /// `SIGCHLD`'s disposition, if it had to be changed: while it is ignored, children leave no status.
+    sigchld: Option<Disposition>,
+}
+
+impl Signals {
+    /// Block everything, and make sure that children can be waited for; with `stops`, that their stops are
+    /// told too.
+    pub(super) fn hold_back(stops: bool) -> Result<Signals, Error> {
+        let mut signals = Signals { mask: Mask::all().set(), sigchld: None };
+        if let Some(old) = Disposition::of(libc::SIGCHLD)
+            && (stops || old.discards_children())
+        {
+            Disposition::set_default(libc::SIGCHLD)?;
+            signals.sigchld = Some(old);
+        }
+        Ok(signals)
+    }
+
+    /// In the parent, after the fork: forward signals (leave them blocked for [`next`]) or let them in again.
+    pub(super) fn forked(&self, forward: bool) {
+        if forward {
+            watched().set();
+        } else {
+            self.mask.set();
+        }
+    }
+
+    /// In the child: everything as it was, but handlers, which do not survive an execution, set to default.
+    pub(super) fn put_back_in_child(&self) {
+        for signal in 1..=highest() {
+            if Disposition::of(signal).is_some_and(|d| d.is_handled()) {
+                let _ = Disposition::set_default(signal);
+            }
+        }
+        if let Some(old) = &self.sigchld {
+            old.restore(libc::SIGCHLD);
+        }
+        Signals::default_sigpipe();
+        self.mask.set();
+    }
+
+    /// Undo what Rust's start-up code did to `SIGPIPE`.
+    pub(super) fn default_sigpipe() {
+        // Cannot fail: a valid number and a valid action.
+        let _ = Disposition::set_default(libc::SIGPIPE);
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        if let Some(old) = self.sigchld {
+            old.restore(libc::SIGCHLD);
+        }
+        self.mask.set();
+    }
+}
+
+/// The signals taken in while forwarding.
+fn watched() -> Mask {
+    FAULTS.iter().fold(Mask::all(), |mask, fault| mask.without(*fault))
+}
+
+/// Sleep until a signal arrives, or for a fifth of a second (another thread may have taken a `SIGCHLD`), and
+/// pass it to `pid` if it should be. Signals must be blocked as [`Signals::forked`] does.
+///
+/// Without a `pid` left to pass it to, a signal has its default effect on this process.
+pub(crate) fn next(pid: Option<libc::pid_t>) {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let patience = libc::timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    // SAFETY: all pointers are valid; the structure is only read when a signal was returned.
+    let signal = unsafe { libc::sigtimedwait(watched().as_ptr(), info.as_mut_ptr(), &raw const patience) };
+    if signal <= 0 {
+        return;
+    }
+    // SAFETY: zeroed at first and filled in by the kernel.
+    let info = unsafe { info.assume_init() };
+    match pid {
+        None if signal != libc::SIGCHLD => take_effect(signal),
+        Some(pid) if is_for(pid, signal, &info) => {
+            // SAFETY: the child is not reaped yet; a queued value is sent on as it is.
+            unsafe {
+                if info.si_code == libc::SI_QUEUE {
+                    libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info);
+                } else {
+                    libc::kill(pid, signal);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Continue `pid` if it is still stopped: whoever continued only this process, rather than the whole group as
+/// a shell does, meant the command.
+pub(crate) fn pass_on_continuation(pid: libc::pid_t) {
+    if crate::process::is_stopped(pid) {
+        // SAFETY: the child is not reaped yet.
+        unsafe { libc::kill(pid, libc::SIGCONT) };
+    }
+}
+
+/// Whether `pid` would have got this signal, were it in this process's place, and has not got it yet.
+fn is_for(pid: libc::pid_t, signal: i32, info: &libc::siginfo_t) -> bool {
+    match signal {
+        // Answered by looking at the child's state.
+        libc::SIGCHLD | libc::SIGCONT => false,
+        // A timer set before this program was executed was meant for what runs in it.
+        libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF if info.si_code == libc::SI_KERNEL => true,
+        // A hang-up is told to the session's leader alone.
+        libc::SIGHUP if info.si_code == libc::SI_KERNEL => {
+            // SAFETY: take no pointers.
+            unsafe { libc::getsid(0) == libc::getpid() }
+        }
+        _ => {
+            // SAFETY: for these codes the kernel fills in the sender.
+            let sender = || unsafe { info.si_pid() };
+            // SAFETY: takes no pointers.
+            let me = || unsafe { libc::getpid() };
+            matches!(info.si_code, libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL)
+                && sender() != pid
+                && sender() != me()
+        }
+    }
+}
+
+/// Stop this process by `signal`, as its child has just been; returns when continued, or at once where job
+/// control does not stop it: in an orphaned process group.
+pub(crate) fn stop_self(signal: i32) {
+    let old = Disposition::of(signal);
+    // Fails for SIGSTOP, whose effect cannot be changed.
+    let _ = Disposition::set_default(signal);
+    take_effect(signal);
+    if let Some(old) = old {
+        old.restore(signal);
+    }
+}
+
+/// Let a blocked signal through to this process.
+fn take_effect(signal: i32) {
+    // SAFETY: signals this process only.
+    unsafe { libc::kill(libc::getpid(), signal) };
+    // Pending until now: the effect comes inside this call.
+    let blocked = watched().without(signal).set();
+    blocked.set();
+}

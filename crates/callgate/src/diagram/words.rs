@@ -1,0 +1,190 @@
+//! Tests of whole words, and the layer of one word built at once from sorted intervals.
+
+use super::{Diagram, Ref, Store, TooLarge};
+use crate::hash::FastMap;
+use callgate_abi::Word;
+
+/// A test of `word & mask` against a constant, as the BPF jumps make it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Test {
+    Eq(u32),
+    Gt(u32),
+    Ge(u32),
+    Set(u32),
+}
+
+impl Test {
+    pub(crate) fn holds(self, value: u32) -> bool {
+        match self {
+            Test::Eq(k) => value == k,
+            Test::Gt(k) => value > k,
+            Test::Ge(k) => value >= k,
+            Test::Set(k) => value & k != 0,
+        }
+    }
+}
+
+fn level_of(word: Word, bit: u32) -> u16 {
+    u16::from(word.index()) * 32 + (31 - bit) as u16
+}
+
+impl Store {
+    /// Whether `at` asks nothing up to and including `word`.
+    pub(crate) fn is_below(&self, at: Ref, word: Word) -> bool {
+        self.level(at) >= (u16::from(word.index()) + 1) * 32
+    }
+
+    /// `test(word & mask) ? then : otherwise`.
+    pub(crate) fn branch(
+        &mut self,
+        word: Word,
+        mask: u32,
+        test: Test,
+        then: Ref,
+        otherwise: Ref,
+    ) -> Result<Ref, TooLarge> {
+        if then == otherwise {
+            return Ok(then);
+        }
+        if self.is_below(then, word) && self.is_below(otherwise, word) {
+            return self.compare(word, mask, test, then, otherwise);
+        }
+        let condition = self.compare(word, mask, test, Ref::TRUE, Ref::FALSE)?;
+        self.ite(condition, then, otherwise)
+    }
+
+    /// As [`Store::branch`], for outcomes below the word: a chain of at most 32 nodes.
+    fn compare(&mut self, word: Word, mask: u32, test: Test, yes: Ref, no: Ref) -> Result<Ref, TooLarge> {
+        self.spend(32)?;
+        let (k, mut at) = match test {
+            Test::Eq(k) | Test::Ge(k) => (k, yes),
+            Test::Gt(k) | Test::Set(k) => (k, no),
+        };
+        for bit in 0..32 {
+            let level = level_of(word, bit);
+            let (masked, wanted) = (mask >> bit & 1 == 1, k >> bit & 1 == 1);
+            at = match (test, masked, wanted) {
+                (Test::Set(_), true, true) => self.mk(level, at, yes)?,
+                (Test::Set(_), ..) | (_, false, false) => at,
+                (_, false, true) => no,
+                (_, true, true) => self.mk(level, no, at)?,
+                (Test::Eq(_), true, false) => self.mk(level, at, no)?,
+                (_, true, false) => self.mk(level, at, yes)?,
+            };
+        }
+        Ok(at)
+    }
+
+    /// The function of `word` that is `segments[i].1` from `segments[i].0` up to the next start.
+    /// Starts ascend from 0; every sub-diagram lies below the word.
+    pub(crate) fn layer(&mut self, word: Word, segments: &[(u32, Ref)]) -> Result<Ref, TooLarge> {
+        debug_assert!(segments.first().is_some_and(|s| s.0 == 0));
+        debug_assert!(segments.windows(2).all(|w| w[0].0 < w[1].0));
+        debug_assert!(segments.iter().all(|s| self.is_below(s.1, word)));
+        self.layer_part(word, 32, 0, segments)
+    }
+
+    /// `at` with `word` fixed to `value`.
+    pub(crate) fn fix(&mut self, at: Ref, word: Word, value: u32) -> Result<Ref, TooLarge> {
+        self.fix_part(at, word, value, &mut FastMap::default())
+    }
+
+    fn fix_part(
+        &mut self,
+        at: Ref,
+        word: Word,
+        value: u32,
+        done: &mut FastMap<Ref, Ref>,
+    ) -> Result<Ref, TooLarge> {
+        let Some(node) = self.get(at) else { return Ok(at) };
+        if node.level / 32 > u16::from(word.index()) {
+            return Ok(at);
+        }
+        if let Some(&fixed) = done.get(&at) {
+            return Ok(fixed);
+        }
+        self.spend(1)?;
+        let fixed = if node.level / 32 == u16::from(word.index()) {
+            let bit = value >> (31 - node.level % 32) & 1 == 1;
+            self.fix_part(if bit { node.hi } else { node.lo }, word, value, done)?
+        } else {
+            let lo = self.fix_part(node.lo, word, value, done)?;
+            let hi = self.fix_part(node.hi, word, value, done)?;
+            self.mk(node.level, lo, hi)?
+        };
+        done.insert(at, fixed);
+        Ok(fixed)
+    }
+
+    /// Whether `at` asks any bit of `word`.
+    pub(crate) fn asks(&self, at: Ref, word: Word) -> bool {
+        let mut seen = FastMap::default();
+        let mut todo = vec![at];
+        while let Some(at) = todo.pop() {
+            if let Some(node) = self.get(at)
+                && node.level / 32 <= u16::from(word.index())
+                && seen.insert(at, ()).is_none()
+            {
+                if node.level / 32 == u16::from(word.index()) {
+                    return true;
+                }
+                todo.extend([node.lo, node.hi]);
+            }
+        }
+        false
+    }
+
+    fn layer_part(
+        &mut self,
+        word: Word,
+        bits: u32,
+        base: u32,
+        segments: &[(u32, Ref)],
+    ) -> Result<Ref, TooLarge> {
+        if segments.len() == 1 {
+            return Ok(segments[0].1);
+        }
+        let bit = bits - 1;
+        let middle = base | 1 << bit;
+        let split = segments.partition_point(|s| s.0 < middle);
+        let right = if segments.get(split).is_some_and(|s| s.0 == middle) { split } else { split - 1 };
+        let lo = self.layer_part(word, bit, base, &segments[..split])?;
+        let hi = self.layer_part(word, bit, middle, &segments[right..])?;
+        self.mk(level_of(word, bit), lo, hi)
+    }
+}
+
+impl<L> Diagram<L> {
+    /// The node `at` as a function of `word`: sorted starts with what holds from there, neighbours
+    /// different. `None` beyond `limit` segments. `at` must ask nothing before `word`.
+    pub(crate) fn segments(&self, at: Ref, word: Word, limit: usize) -> Option<Vec<(u32, Ref)>> {
+        let mut out = Vec::new();
+        self.collect(at, word, 32, 0, limit, &mut out).then_some(out)
+    }
+
+    fn collect(
+        &self,
+        at: Ref,
+        word: Word,
+        bits: u32,
+        base: u32,
+        limit: usize,
+        out: &mut Vec<(u32, Ref)>,
+    ) -> bool {
+        let end = (u16::from(word.index()) + 1) * 32;
+        match at.node_index().map(|i| self.node(i)) {
+            Some(node) if node.level < end => {
+                let bit = bits - 1;
+                let (lo, hi) = if node.level == level_of(word, bit) { (node.lo, node.hi) } else { (at, at) };
+                self.collect(lo, word, bit, base, limit, out)
+                    && self.collect(hi, word, bit, base | 1 << bit, limit, out)
+            }
+            _ => {
+                if out.last().is_none_or(|last| last.1 != at) {
+                    out.push((base, at));
+                }
+                out.len() <= limit
+            }
+        }
+    }
+}

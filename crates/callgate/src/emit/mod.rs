@@ -1,0 +1,118 @@
+//! Filter → Program: code for a function, proved to be that function.
+//!
+//! A diagram is planned into a graph of tests on whole words (`plan`), equal tests with equal outcomes
+//! being one (`graph`), and laid out backwards from the returns so that every jump's length is known
+//! when it is written (`layout`). Dispatch on `arch` and `nr` uses only what the kernel's cache of
+//! always-allowed calls understands.
+
+mod graph;
+mod layout;
+mod plan;
+
+use crate::diagram::{Filter, Limits};
+use crate::lift::LiftError;
+use crate::lower::LowerError;
+use crate::policy::Policy;
+use crate::program::{CheckError, Program};
+use callgate_abi::insn::MAX_INSNS;
+use callgate_abi::{Arch, Endian};
+use std::fmt;
+
+/// Why a filter has no program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The program would be longer than the kernel takes.
+    TooLong {
+        /// How many instructions it would have.
+        len: usize,
+    },
+    /// The program could not be read back, so nothing is proved.
+    Unread(LiftError),
+    /// The program does not mean what the filter means: a defect of the compiler, caught.
+    Unproved,
+    /// The program breaks a rule of the kernel's: a defect of the compiler, caught.
+    Invalid(CheckError),
+}
+
+impl fmt::Display for EmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EmitError::TooLong { len } => {
+                write!(f, "the program would have {len} instructions, the kernel takes at most {MAX_INSNS}")
+            }
+            EmitError::Unread(e) => write!(f, "the compiled program could not be read back: {e}"),
+            EmitError::Unproved => {
+                f.write_str("the compiled program differs from the policy (a defect of the compiler)")
+            }
+            EmitError::Invalid(e) => {
+                write!(f, "the compiled program is invalid (a defect of the compiler): {e}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EmitError {}
+
+/// Why a policy could not be compiled.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The policy has no filter.
+    Lower(LowerError),
+    /// The filter has no program.
+    Emit(EmitError),
+    /// One program cannot serve two byte orders.
+    MixedEndian(Arch, Arch),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompileError::Lower(e) => write!(f, "{e}"),
+            CompileError::Emit(e) => write!(f, "{e}"),
+            CompileError::MixedEndian(a, b) => {
+                write!(f, "{} and {} differ in byte order; no program serves both", a.name(), b.name())
+            }
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+impl Filter {
+    /// Compiles for a little-endian machine, and proves it: the program has been lifted and found
+    /// equal to this filter.
+    pub fn emit(&self) -> Result<Program, EmitError> {
+        self.emit_for(Endian::Little)
+    }
+
+    /// Compiles for a machine of this byte order, and proves it.
+    pub fn emit_for(&self, endian: Endian) -> Result<Program, EmitError> {
+        let (graph, root) = plan::plan(self);
+        let insns = layout::layout(&graph, root, endian);
+        if insns.len() > MAX_INSNS {
+            return Err(EmitError::TooLong { len: insns.len() });
+        }
+        let program = Program::with_endian(insns, endian).map_err(EmitError::Invalid)?;
+        match program.lift_within(Limits::default()) {
+            Ok(meant) if meant == *self => Ok(program),
+            Ok(_) => Err(EmitError::Unproved),
+            Err(e) => Err(EmitError::Unread(e)),
+        }
+    }
+}
+
+impl Policy {
+    /// Lowers, emits and proves: the program does exactly what the policy says.
+    pub fn compile(&self) -> Result<Program, CompileError> {
+        if let Some(&first) = self.arches.first()
+            && let Some(&other) = self.arches.iter().find(|a| a.endian() != first.endian())
+        {
+            return Err(CompileError::MixedEndian(first, other));
+        }
+        let filter = self.lower().map_err(CompileError::Lower)?;
+        let endian = self.arches.first().map_or(Endian::Little, |a| a.endian());
+        filter.emit_for(endian).map_err(CompileError::Emit)
+    }
+}

@@ -1,0 +1,303 @@
+//! Policy → Filter: what the rules mean.
+
+use crate::diagram::{Diagram, Filter, Leaves, Limits, Ref, Store, TooLarge, words::Test};
+use crate::policy::{ArgCmp, Call, Cond, Decided, FOREIGN, Op, Policy, is_unknown};
+use callgate_abi::{Action, Arch, Errno, Syscall, Width, Word};
+use std::fmt;
+use std::hash::Hash;
+
+/// Why a policy has no filter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum LowerError {
+    /// The policy has rules but lists no architecture, so none of them could ever match.
+    NoArch,
+    /// The function needs more nodes than the budget.
+    TooLarge(TooLarge),
+}
+
+impl fmt::Display for LowerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LowerError::NoArch => f.write_str("the policy lists no architecture"),
+            LowerError::TooLarge(e) => write!(f, "{e}"),
+        }
+    }
+}
+
+impl std::error::Error for LowerError {}
+
+impl From<TooLarge> for LowerError {
+    fn from(e: TooLarge) -> LowerError {
+        LowerError::TooLarge(e)
+    }
+}
+
+impl Policy {
+    /// The filter: for every call, the action of the first rule that matches.
+    ///
+    /// Error numbers of the policy are generic; the filter holds each architecture's own.
+    pub fn lower(&self) -> Result<Filter, LowerError> {
+        self.build(|arch, decided| localize(self.action_of(decided), arch))
+    }
+
+    /// For every call, what decides it. [`Policy::lower`] is its map to actions.
+    pub fn decisions(&self) -> Result<Diagram<Decided>, LowerError> {
+        self.build(|_, decided| decided)
+    }
+
+    fn build<L: Clone + Eq + Hash>(
+        &self,
+        leaf: impl FnMut(Option<Arch>, Decided) -> L,
+    ) -> Result<Diagram<L>, LowerError> {
+        if self.arches.is_empty() && !self.rules.is_empty() {
+            return Err(LowerError::NoArch);
+        }
+        let mut lowering =
+            Lowering { policy: self, store: Store::new(Limits::default()), leaves: Leaves::new(), leaf };
+        let mut tokens: Vec<u32> = self.arches.iter().map(|a| a.token()).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        let bad = lowering.foreign()?;
+        let mut segments = vec![(0, bad)];
+        for token in tokens {
+            let made = lowering.numbers(token)?;
+            if segments.last().is_some_and(|s| s.0 == token) {
+                segments.pop();
+            }
+            segments.push((token, made));
+            segments.push((token + 1, bad));
+        }
+        segments.dedup_by_key(|s| s.1);
+        let root = lowering.store.layer(Word::ARCH, &segments)?;
+        Ok(lowering.store.finish(root, lowering.leaves.list()))
+    }
+}
+
+/// The action with its error number as this architecture counts.
+fn localize(action: Action, arch: Option<Arch>) -> Action {
+    match (action, arch) {
+        (Action::Errno(errno), Some(arch)) => Action::Errno(Errno(errno.on(arch))),
+        _ => action,
+    }
+}
+
+struct Lowering<'a, L, F> {
+    policy: &'a Policy,
+    store: Store,
+    leaves: Leaves<L>,
+    leaf: F,
+}
+
+impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L, F> {
+    fn leaf(&mut self, arch: Option<Arch>, decided: Decided) -> Ref {
+        self.leaves.intern((self.leaf)(arch, decided))
+    }
+
+    /// The layer of `nr` under an architecture that is not listed.
+    fn foreign(&mut self) -> Result<Ref, TooLarge> {
+        let policy = self.policy;
+        let bad = self.leaf(None, Decided::BadArch);
+        let mut cuts = vec![0];
+        for call in policy.foreign.iter().flat_map(|r| &r.calls) {
+            if let Call::Numbers(range) = call {
+                cuts.push(*range.start());
+                cuts.extend(range.end().checked_add(1));
+            }
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(cuts.len());
+        for nr in cuts {
+            let mut made = bad;
+            for (i, rule) in policy.foreign.iter().enumerate().rev() {
+                let matches = |c: &Call| match c {
+                    Call::Any => true,
+                    Call::Named(_) => false,
+                    Call::Numbers(range) => range.contains(&nr),
+                };
+                if rule.calls.iter().any(matches) {
+                    let action = self.leaf(None, Decided::Foreign(i as u32));
+                    made = self.condition(FOREIGN, &rule.when, action, made)?;
+                }
+            }
+            if segments.last().is_none_or(|last| last.1 != made) {
+                segments.push((nr, made));
+            }
+        }
+        self.store.layer(Word::NR, &segments)
+    }
+
+    /// The layer of `nr` under one audit token: the line of numbers is cut wherever the set of
+    /// matching rules can change, and each piece is folded from its last rule to its first.
+    fn numbers(&mut self, token: u32) -> Result<Ref, TooLarge> {
+        let policy = self.policy;
+        let listed: Vec<Arch> = policy.arches.iter().copied().filter(|a| a.token() == token).collect();
+        let mut cuts: Vec<u32> = vec![0];
+        if token == Arch::X32.token() {
+            cuts.push(Arch::X32_BIT);
+        }
+        for &arch in &listed {
+            if let Some(last) = Syscall::last_number(arch) {
+                cuts.extend(last.checked_add(1));
+                for (nr, _) in Syscall::of_arch(arch).filter(|e| e.0 > last) {
+                    cuts.push(nr);
+                    cuts.extend(nr.checked_add(1));
+                }
+            }
+        }
+        // Single numbers with the rules that name them, and rules that cover whole ranges.
+        let mut points: Vec<(u32, u32)> = Vec::new();
+        let mut ranges: Vec<(u32, u32, u32)> = Vec::new();
+        for (i, rule) in policy.rules.iter().enumerate() {
+            let i = i as u32;
+            for call in &rule.calls {
+                match call {
+                    Call::Any => ranges.push((0, u32::MAX, i)),
+                    Call::Numbers(range) if range.is_empty() => {}
+                    Call::Numbers(range) => ranges.push((*range.start(), *range.end(), i)),
+                    Call::Named(call) => points.extend(
+                        listed
+                            .iter()
+                            .filter(|a| rule.arches.is_empty() || rule.arches.contains(a))
+                            .filter_map(|&a| Some((call.number(a)?, i))),
+                    ),
+                }
+            }
+        }
+        points.sort_unstable();
+        points.dedup();
+        for &(lo, hi, _) in &ranges {
+            cuts.push(lo);
+            cuts.extend(hi.checked_add(1));
+        }
+        for &(nr, _) in &points {
+            cuts.push(nr);
+            cuts.extend(nr.checked_add(1));
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+
+        let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(cuts.len());
+        let mut next_point = 0;
+        let mut rules: Vec<u32> = Vec::new();
+        for nr in cuts {
+            let arch = Arch::of_call(token, nr).unwrap_or(listed[0]);
+            rules.clear();
+            while points.get(next_point).is_some_and(|p| p.0 == nr) {
+                rules.push(points[next_point].1);
+                next_point += 1;
+            }
+            if !ranges.is_empty() {
+                let is_listed = listed.contains(&arch);
+                rules.extend(ranges.iter().filter(|r| (r.0..=r.1).contains(&nr)).map(|r| r.2).filter(|&i| {
+                    let rule = &policy.rules[i as usize];
+                    let here = rule.arches.is_empty()
+                        || rule.arches.contains(&arch)
+                        || (!is_listed && rule.arches.iter().any(|a| a.token() == token));
+                    here && (is_listed
+                        || rule.calls.iter().any(|c| matches!(c, Call::Numbers(r) if r.contains(&nr))))
+                }));
+                rules.sort_unstable();
+                rules.dedup();
+            }
+            let made = self.piece(arch, listed.contains(&arch), nr, &rules)?;
+            if segments.last().is_none_or(|last| last.1 != made) {
+                segments.push((nr, made));
+            }
+        }
+        self.store.layer(Word::NR, &segments)
+    }
+
+    /// What happens to a number that these rules, in order, speak about.
+    fn piece(&mut self, arch: Arch, listed: bool, nr: u32, rules: &[u32]) -> Result<Ref, TooLarge> {
+        let policy = self.policy;
+        let first_certain = rules.iter().position(|&i| policy.rules[i as usize].when == Cond::True);
+        let (conditional, mut made) = match first_certain {
+            Some(at) => (&rules[..at], self.leaf(Some(arch), Decided::Rule(rules[at]))),
+            None => {
+                let otherwise = match (listed, arch) {
+                    (false, Arch::X32) => Decided::X32,
+                    (false, _) => Decided::BadArch,
+                    (true, _) if is_unknown(arch, nr) => Decided::Unknown,
+                    (true, _) => Decided::Default,
+                };
+                (rules, self.leaf(Some(arch), otherwise))
+            }
+        };
+        for &i in conditional.iter().rev() {
+            let action = self.leaf(Some(arch), Decided::Rule(i));
+            made = self.condition(arch, &policy.rules[i as usize].when, action, made)?;
+        }
+        Ok(made)
+    }
+
+    /// `condition ? then : otherwise`.
+    fn condition(
+        &mut self,
+        arch: Arch,
+        condition: &Cond,
+        then: Ref,
+        otherwise: Ref,
+    ) -> Result<Ref, TooLarge> {
+        match condition {
+            Cond::True => Ok(then),
+            Cond::Arg(cmp) => self.compare(arch, cmp, then, otherwise),
+            Cond::Not(inner) => self.condition(arch, inner, otherwise, then),
+            Cond::All(all) => {
+                all.iter().rev().try_fold(then, |made, c| self.condition(arch, c, made, otherwise))
+            }
+            Cond::Any(any) => {
+                any.iter().rev().try_fold(otherwise, |made, c| self.condition(arch, c, then, made))
+            }
+        }
+    }
+
+    fn compare(&mut self, arch: Arch, cmp: &ArgCmp, then: Ref, otherwise: Ref) -> Result<Ref, TooLarge> {
+        let (hi, lo) = (Word::arg_hi(cmp.arg.get()), Word::arg_lo(cmp.arg.get()));
+        let narrow = cmp.width == Width::W32;
+        let wide = !narrow && arch.register_bits() == 64;
+        let of = |v: u64| if narrow { v & 0xffff_ffff } else { v };
+        let halves = |v: u64| ((v >> 32) as u32, v as u32);
+        let (mask, value, then, otherwise) = match cmp.op {
+            Op::Eq(v) => (u64::MAX, of(v), then, otherwise),
+            Op::Ne(v) => (u64::MAX, of(v), otherwise, then),
+            Op::MaskedEq { mask, value } => (of(mask), of(value), then, otherwise),
+            Op::Ge(v) => return self.order(wide, hi, lo, (of(v), Test::Ge), then, otherwise),
+            Op::Gt(v) => return self.order(wide, hi, lo, (of(v), Test::Gt), then, otherwise),
+            Op::Lt(v) => return self.order(wide, hi, lo, (of(v), Test::Ge), otherwise, then),
+            Op::Le(v) => return self.order(wide, hi, lo, (of(v), Test::Gt), otherwise, then),
+        };
+        let ((mask_hi, mask_lo), (value_hi, value_lo)) = (halves(mask), halves(value));
+        if value & !mask != 0 || (!wide && value_hi != 0) {
+            return Ok(otherwise);
+        }
+        let made = self.store.branch(lo, mask_lo, Test::Eq(value_lo), then, otherwise)?;
+        if !wide {
+            return Ok(made);
+        }
+        self.store.branch(hi, mask_hi, Test::Eq(value_hi), made, otherwise)
+    }
+
+    /// `argument >= value` or `argument > value`.
+    fn order(
+        &mut self,
+        wide: bool,
+        hi: Word,
+        lo: Word,
+        (value, test): (u64, fn(u32) -> Test),
+        then: Ref,
+        otherwise: Ref,
+    ) -> Result<Ref, TooLarge> {
+        let (value_hi, value_lo) = ((value >> 32) as u32, value as u32);
+        if !wide && value_hi != 0 {
+            return Ok(otherwise);
+        }
+        let low = self.store.branch(lo, u32::MAX, test(value_lo), then, otherwise)?;
+        if !wide {
+            return Ok(low);
+        }
+        let equal = self.store.branch(hi, u32::MAX, Test::Eq(value_hi), low, otherwise)?;
+        self.store.branch(hi, u32::MAX, Test::Gt(value_hi), then, equal)
+    }
+}

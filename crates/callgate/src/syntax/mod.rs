@@ -1,0 +1,174 @@
+//! The policy language: text to [`Policy`] and back.
+//!
+//! Parsing never fails: it gives diagnostics, all of them in one run, and a policy if none is an
+//! error. [`print()`] is its inverse, [`format()`] changes nothing but blanks. The language is described in
+//! `docs/policy-language.md`, which is [`REFERENCE`].
+//!
+//! ```
+//! use callgate::{Action, Policy, syntax};
+//!
+//! let policy = Policy::parse("arch x86_64\ndefault errno(EPERM)\nallow read, write\n").unwrap();
+//! assert_eq!(policy.rules[0].action, Action::ALLOW);
+//! assert_eq!(policy, Policy::parse(&syntax::print(&policy)).unwrap());
+//! ```
+
+mod ast;
+mod codes;
+mod condition;
+mod format;
+mod lexer;
+mod load;
+mod lower;
+mod parser;
+mod print;
+mod report;
+mod tree;
+
+pub use codes::CODES;
+pub use format::{Formatted, format};
+pub use print::{action_text, print};
+pub use report::nearest;
+
+use crate::diagnostic::{Diagnostic, Severity, Source, Span};
+use crate::policy::{Origin, Policy};
+use callgate_abi::{Action, Arch, SeccompData, Syscall};
+use report::Report;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// The language's reference, in Markdown.
+pub const REFERENCE: &str = include_str!("../../policy-language.md");
+
+/// Finds an included file: takes the path as written and the name of the file that includes it, gives
+/// the name of the included one (the same for the same file: cycles are found by it) and its text, or
+/// says why not.
+pub type Loader<'a> = dyn FnMut(&str, &str) -> Result<(String, String), String> + 'a;
+
+/// What a policy's text says.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The policy; `None` if any diagnostic is an error.
+    pub policy: Option<Policy>,
+    /// Where each of the policy's rules is written.
+    pub rule_spans: Vec<Span>,
+    /// Where each of its rules for unlisted architectures is written.
+    pub foreign_spans: Vec<Span>,
+    /// The cases of its `expect` lines.
+    pub expects: Vec<Expect>,
+    /// What is wrong with it, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files it consists of, the main one first.
+    pub sources: Vec<Source>,
+}
+
+/// One case of an `expect` line: this call, whatever its other arguments, must get this action.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expect {
+    /// The convention the call is made under; the policy may not list it.
+    pub arch: Arch,
+    /// The call's number there.
+    pub nr: u32,
+    /// The call, if the number has a name.
+    pub call: Option<Syscall>,
+    /// The arguments; `None` stands for every value. Those that the kernel reads as 32 bits are
+    /// zero-extended.
+    pub args: [Option<u64>; 6],
+    /// The instruction pointer; `None` stands for every value.
+    pub ip: Option<u64>,
+    /// The action that the line expects.
+    pub action: Action,
+    /// Where the line is.
+    pub origin: Origin,
+    /// The call as written: `socket(AF_INET, SOCK_STREAM)`.
+    pub text: Arc<str>,
+}
+
+impl Expect {
+    /// One of the calls that the case is about: what is not given is zero.
+    pub fn witness(&self) -> SeccompData {
+        let args = self.args.map(|a| a.unwrap_or(0));
+        SeccompData { nr: self.nr, arch: self.arch.token(), ip: self.ip.unwrap_or(0), args }
+    }
+}
+
+/// Reads a policy called `name`; `loader` finds what it includes. Built-in policies are found without it,
+/// under `builtin:NAME`.
+pub fn parse(name: &str, text: &str, loader: &mut Loader<'_>) -> Parsed {
+    let mut report = Report::default();
+    let files = load::load(name, text, loader, &mut report);
+    let lowered = lower::lower(&files, &mut report);
+    let sources: Vec<Source> = files.files.iter().map(|f| f.source.clone()).collect();
+    let failed = report.has_errors();
+    Parsed {
+        policy: (!failed).then_some(lowered.policy),
+        rule_spans: if failed { Vec::new() } else { lowered.rule_spans },
+        foreign_spans: if failed { Vec::new() } else { lowered.foreign_spans },
+        expects: lowered.expects,
+        diagnostics: report.finish(&sources),
+        sources,
+    }
+}
+
+impl Parsed {
+    /// The place of a rule or an `expect` line, for findings about what it means.
+    pub fn span_of(&self, origin: &Origin) -> Option<Span> {
+        let source = self.sources.iter().find(|s| Some(s.name()) == origin.file.as_ref())?;
+        let (start, end) = source.line(origin.line as usize)?;
+        Some(Span { source: source.clone(), start, end })
+    }
+}
+
+/// Why a text is no policy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParseError {
+    /// Every finding, at least one of them an error.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for diagnostic in self.diagnostics.iter().filter(|d| d.severity == Severity::Error) {
+            if !std::mem::take(&mut first) {
+                f.write_str("\n")?;
+            }
+            write!(f, "{diagnostic}")?;
+            if let Some(help) = &diagnostic.help {
+                write!(f, " ({help})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+impl Policy {
+    /// Reads a policy in the language of `docs/policy-language.md`. It may include built-in policies,
+    /// but no files; use [`parse()`] for those, and to see warnings.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the text.
+    pub fn parse(text: &str) -> Result<Policy, ParseError> {
+        let refuse = |_: &str, _: &str| Err("this policy comes from no file".to_string());
+        let parsed = parse("<policy>", text, &mut { refuse });
+        parsed.policy.ok_or(ParseError { diagnostics: parsed.diagnostics })
+    }
+}
+
+impl FromStr for Policy {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Policy, ParseError> {
+        Policy::parse(text)
+    }
+}
+
+/// The policy's text: see [`print()`].
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print(self))
+    }
+}

@@ -1,0 +1,104 @@
+//! Real filters, where a directory of them is present: read back, and compared with the interpreter.
+
+use callgate::abi::{Endian, Word};
+use callgate::{EmitError, Program, SeccompData};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The directory of measuring material: `CALLGATE_CORPUS`, or beside the workspace.
+fn corpus() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
+    let dir = std::env::var_os("CALLGATE_CORPUS").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    dir.is_dir().then_some(dir)
+}
+
+/// A small generator of pseudo-random numbers: the same calls on every run.
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.next() as usize % from.len()]
+    }
+}
+
+/// A call near the constants the program compares with.
+fn call(program: &Program, rng: &mut Rng) -> SeccompData {
+    let insns = program.insns();
+    let mut data = SeccompData::default();
+    for i in 0..Word::COUNT {
+        let word = Word::from_index(i).unwrap();
+        let near = rng.pick(insns).k;
+        let value = match rng.next() % 4 {
+            0 => near.wrapping_add(rng.next() as u32 % 3).wrapping_sub(1),
+            1 => near ^ 1 << (rng.next() % 32),
+            2 => 0,
+            _ => near,
+        };
+        word.set(&mut data, value);
+    }
+    if rng.next() % 4 != 0 {
+        data.arch = rng.pick(&[0xc000_003e, 0x4000_0003, 0xc000_00b7]);
+    }
+    if rng.next() % 2 == 0 {
+        data.nr = rng.next() as u32 % 470;
+    }
+    data
+}
+
+#[test]
+fn real_filters_mean_what_they_do() {
+    let Some(dir) = corpus() else {
+        eprintln!("skipped: no corpus of real filters here (CALLGATE_CORPUS)");
+        return;
+    };
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(dir.join("filters")).unwrap().map(|e| e.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    let mut rng = Rng(0x1234_5678_9abc_def1);
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap();
+        let program = Program::from_bytes(&bytes, Endian::Little).unwrap();
+        let start = Instant::now();
+        let filter = program.lift().unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let took = start.elapsed();
+        println!(
+            "{}: {} instructions, {} nodes, {} leaves, {took:?}",
+            file.file_name().unwrap().display(),
+            program.len(),
+            filter.node_count(),
+            filter.leaves().len()
+        );
+        let start = Instant::now();
+        match filter.emit() {
+            Ok(again) => {
+                println!("    emitted and proved in {:?}: {} instructions", start.elapsed(), again.len());
+                assert_eq!(again.lift().unwrap(), filter);
+            }
+            // A sum of two words has no short form as tests of single words.
+            Err(EmitError::TooLong { .. }) if file.ends_with("ctf-misc_alu.bpf") => {}
+            Err(e) => panic!("{}: {e}", file.display()),
+        }
+        let start = Instant::now();
+        match filter.render() {
+            Ok(r) => println!(
+                "    rendered in {:?}: {} rules, exact {}",
+                start.elapsed(),
+                r.policy.rules.len() + r.policy.foreign.len(),
+                r.exact
+            ),
+            Err(e) => println!("    NOT RENDERED: {e}"),
+        }
+        for _ in 0..20_000 {
+            let data = call(&program, &mut rng);
+            assert_eq!(*filter.eval(&data), program.run(&data).action(), "{}: {data:x?}", file.display());
+        }
+    }
+}
