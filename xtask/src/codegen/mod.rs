@@ -5,6 +5,7 @@ mod audit;
 mod breakage;
 pub(crate) mod calls;
 mod cell;
+pub(crate) mod constant_set;
 pub(crate) mod errno;
 mod essential;
 mod group;
