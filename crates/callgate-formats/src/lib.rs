@@ -8,12 +8,14 @@
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
 mod android;
+mod container;
 mod containers;
 mod detect;
 mod detect_text;
 mod docker;
 mod export;
 mod firejail;
+mod flat;
 mod go_seccomp;
 mod host;
 mod import;
@@ -28,6 +30,7 @@ mod options;
 mod place;
 mod pledge;
 mod profile;
+mod prove;
 mod runtime;
 mod scan;
 mod seccompiler;
@@ -36,6 +39,7 @@ mod spo;
 mod stack;
 mod suggest;
 mod systemd;
+mod threads;
 mod tree;
 mod yaml;
 

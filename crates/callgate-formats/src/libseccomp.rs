@@ -471,3 +471,6 @@ fn multiplexed(call: Syscall) -> Option<(Syscall, u64)> {
     let (outer, _, number) = MULTIPLEXED.iter().find(|m| m.1 == call.name())?;
     Some((Syscall::from_name(outer)?, *number))
 }
+
+#[cfg(test)]
+mod tests;

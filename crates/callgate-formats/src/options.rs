@@ -2,6 +2,7 @@
 
 use crate::export::Accept;
 use crate::host::{Capabilities, Kernel};
+use crate::import::{Flags, Listener};
 use crate::minijail::Constants;
 use callgate::{Action, Arch};
 use std::path::Path;
@@ -34,8 +35,13 @@ pub struct Options {
     pub constants: Option<Arc<Constants>>,
     /// Leave out names nobody knows, and list them as losses, instead of refusing the file.
     pub ignore_unknown: bool,
-    /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them.
+    /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them. Writers of formats
+    /// that name their policies use it as the name.
     pub pick: Option<Arc<str>>,
+    /// The flags to write into a file whose format has a place for them.
+    pub flags: Option<Flags>,
+    /// The listener to write into a file whose format has a place for it.
+    pub listener: Option<Listener>,
     /// Which losses [`crate::write`] accepts.
     pub accept: Accept,
     /// How to get at files the file refers to. `None`: such a reference is an error.
@@ -56,6 +62,8 @@ impl Options {
             constants: None,
             ignore_unknown: false,
             pick: None,
+            flags: None,
+            listener: None,
             accept: Accept::Lossless,
             open: None,
         }
@@ -81,6 +89,8 @@ impl std::fmt::Debug for Options {
             .field("default", &self.default)
             .field("ignore_unknown", &self.ignore_unknown)
             .field("pick", &self.pick)
+            .field("flags", &self.flags)
+            .field("listener", &self.listener)
             .field("accept", &self.accept)
             .finish_non_exhaustive()
     }

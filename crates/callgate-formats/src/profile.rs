@@ -345,7 +345,7 @@ fn compare(at: &At<'_, '_>, dialect: &dyn Dialect, collect: &mut Collect) -> Res
         "SCMP_CMP_MASKED_EQ" => Op::MaskedEq { mask: value, value: two },
         other => {
             let problem = op_at.problem(format!("unknown operator {other:.40}"));
-            let known = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"].map(|o| format!("SCMP_CMP_{o}"));
+            let known = ["EQ", "NE", "LT", "LE", "GE", "GT", "MASKED_EQ"].map(|o| format!("SCMP_CMP_{o}"));
             return Err(match suggest::nearest(other, known.iter().map(String::as_str)) {
                 Some(near) => problem.help(format!("did you mean {near}?")),
                 None => problem,
