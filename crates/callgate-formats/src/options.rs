@@ -31,10 +31,10 @@ pub struct Options {
     pub runtime: Option<Runtime>,
     /// The default action where a notation leaves it to the command line of its tool (minijail).
     pub default: Option<Action>,
-    /// A constants file for minijail policies, instead of the built-in values.
-    pub constants: Option<Arc<Constants>>,
     /// Leave out names nobody knows, and list them as losses, instead of refusing the file.
     pub ignore_unknown: bool,
+    /// A constants file for minijail policies, instead of the built-in values.
+    pub constants: Option<Arc<Constants>>,
     /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them. Writers of formats
     /// that name their policies use it as the name.
     pub pick: Option<Arc<str>>,
@@ -59,9 +59,9 @@ impl Options {
             kernel: None,
             runtime: None,
             default: None,
-            constants: None,
             ignore_unknown: false,
             pick: None,
+            constants: None,
             flags: None,
             listener: None,
             accept: Accept::Lossless,

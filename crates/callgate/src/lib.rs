@@ -1,6 +1,8 @@
 //! Linux system-call filters (seccomp-BPF): write, compile, prove, read back.
 
+pub mod abbreviate;
 pub mod builtin;
+pub mod compare;
 pub mod diagnostic;
 pub mod diagram;
 pub mod emit;

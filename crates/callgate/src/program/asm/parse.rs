@@ -20,7 +20,7 @@ pub(super) fn parse<'a>(lexemes: &'a [Lexeme<'a>], errors: &mut Vec<Error>) -> T
     parser.tree
 }
 
-/// The reader. Its parts are spread over this file, `expr.rs` and `test.rs`.
+/// The reader. Its parts are spread over this file, `expr.rs` and `cond.rs`.
 pub(super) struct Parser<'a> {
     lexemes: &'a [Lexeme<'a>],
     at: usize,

@@ -1,7 +1,7 @@
 //! Rules. One statement becomes one rule, unless its names mean different numbers for different calls
 //! or architectures.
 
-use super::Lowering;
+use super::Resolver;
 use super::argument::Env;
 use super::groups::{Member, Part};
 use super::when::Needs;
@@ -10,7 +10,7 @@ use crate::syntax::ast::{self, Kind, TargetKind};
 use crate::syntax::lexer::Loc;
 use callgate_abi::{Arch, Width};
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     /// Appends the rules of a statement, or reports what is wrong with it.
     pub(super) fn rule(&mut self, rule: &ast::Rule, loc: Loc) {
         let rules = self.rules_of(rule, loc);
@@ -95,7 +95,7 @@ impl Lowering<'_> {
         calls: &[Call],
         on: Vec<Arch>,
         arches: &[Arch],
-    ) -> Option<Vec<(Vec<Call>, Vec<Arch>, Cond)>> {
+    ) -> Option<Vec<Gathered>> {
         let home = self.file;
         let mut needs = Needs { call: false, arch: false };
         for (file, cond) in parts {
@@ -160,13 +160,13 @@ impl Lowering<'_> {
                 if !exists(*arch) {
                     continue;
                 }
-                let Some(lowered) = self.conjunction(parts, Env { arch: Some(*arch), ..env }) else {
+                let Some(resolved) = self.conjunction(parts, Env { arch: Some(*arch), ..env }) else {
                     fine = false;
                     continue;
                 };
-                let same = |c: &Cond| *c == lowered || (bits == 32 && same_when_narrow(c, &lowered));
+                let same = |c: &Cond| *c == resolved || (bits == 32 && same_when_narrow(c, &resolved));
                 row[i] = Some(conds.iter().position(same).unwrap_or_else(|| {
-                    conds.push(lowered);
+                    conds.push(resolved);
                     conds.len() - 1
                 }));
             }
@@ -189,19 +189,17 @@ pub(crate) fn effective(listed: &[Arch], on: &[Arch]) -> Vec<Arch> {
 /// Calls with the condition's index for each architecture; `None` where the call does not exist.
 type Row = (Vec<Call>, Vec<Option<usize>>);
 
+/// A rule without its action: calls, the architectures it is limited to, condition.
+type Gathered = (Vec<Call>, Vec<Arch>, Cond);
+
 /// Rows to rules: one for each condition and set of architectures. The rules of one statement have one
 /// action, so their order does not matter.
-fn gather(
-    rows: Vec<Row>,
-    conds: Vec<Cond>,
-    on: Vec<Arch>,
-    arches: &[Arch],
-) -> Vec<(Vec<Call>, Vec<Arch>, Cond)> {
+fn gather(rows: Vec<Row>, conds: Vec<Cond>, on: Vec<Arch>, arches: &[Arch]) -> Vec<Gathered> {
     // Calls that exist nowhere go where they do no harm: with the first rule.
     let (rows, nowhere): (Vec<Row>, Vec<Row>) =
         rows.into_iter().partition(|r| r.1.iter().any(Option::is_some));
     let mut nowhere: Vec<Call> = nowhere.into_iter().flat_map(|r| r.0).collect();
-    let mut rules: Vec<(Vec<Call>, Vec<Arch>, Cond)> = Vec::new();
+    let mut rules: Vec<Gathered> = Vec::new();
     for (id, cond) in conds.into_iter().enumerate() {
         let first = rules.len();
         for (calls, row) in &rows {

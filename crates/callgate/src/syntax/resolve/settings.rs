@@ -1,6 +1,6 @@
 //! `arch`, `default`, `foreign`, `x32`, `unknown`: a file's own come before those it includes.
 
-use super::{Lowering, UNSET};
+use super::{Resolver, UNSET};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::Kind;
 use crate::syntax::codes;
@@ -23,7 +23,7 @@ struct Given<T> {
     loc: Loc,
 }
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     pub(super) fn settings(&mut self) -> Settings {
         let files = self.files;
         let mut arches = Vec::new();
@@ -58,7 +58,7 @@ impl Lowering<'_> {
             None => self.native(),
         };
         self.enter(0);
-        if default.is_none() && !files.files[0].statements.is_empty() {
+        if default.is_none() && !files.files[0].statements.is_empty() && !self.default_is_malformed() {
             let d = Diagnostic::error(codes::NO_DEFAULT, "the policy has no `default`")
                 .help("say what happens to calls no rule mentions, such as `default errno(EPERM)`");
             self.say(d, files.files[0].statements[0].loc);
@@ -99,6 +99,16 @@ impl Lowering<'_> {
             }
         }
         Some(chosen.value.clone())
+    }
+
+    /// Whether a `default` line has been reported already.
+    fn default_is_malformed(&self) -> bool {
+        self.report.diagnostics.iter().filter_map(|d| d.span.as_ref()).any(|span| {
+            let line = span.source.line(span.source.position(span.start).0);
+            line.is_some_and(|(start, end)| {
+                span.source.text()[start..end].split_whitespace().next() == Some("default")
+            })
+        })
     }
 
     fn native(&mut self) -> Vec<Arch> {

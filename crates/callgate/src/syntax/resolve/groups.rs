@@ -1,6 +1,6 @@
 //! Groups, the policy's own and the built-in ones, and the calls that a list of targets stands for.
 
-use super::{Lowering, MAX_CALLS};
+use super::{MAX_CALLS, Resolver};
 use crate::diagnostic::Diagnostic;
 use crate::policy::Call;
 use crate::syntax::ast::{Kind, Target, TargetKind};
@@ -48,7 +48,7 @@ pub(super) struct Part {
 /// How deeply groups may nest.
 const MAX_DEPTH: usize = 100;
 
-impl<'a> Lowering<'a> {
+impl<'a> Resolver<'a> {
     /// Collects the definitions of all files, so that a group may be used before its line, and checks
     /// every one, used or not.
     pub(super) fn define_groups(&mut self) {
@@ -74,7 +74,7 @@ impl<'a> Lowering<'a> {
         }
         for (name, file, loc) in names {
             self.enter(file);
-            self.resolve(name, loc, 0);
+            self.follow(name, loc, 0);
             if self.calls > MAX_CALLS {
                 break;
             }
@@ -82,7 +82,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Makes the members of a group known; `use_loc` is where it is named.
-    fn resolve(&mut self, name: &'a str, use_loc: Loc, depth: usize) {
+    fn follow(&mut self, name: &'a str, use_loc: Loc, depth: usize) {
         let Some(group) = self.groups.get_mut(name) else { return };
         match group.members {
             Members::Known(_) => return,
@@ -104,7 +104,7 @@ impl<'a> Lowering<'a> {
             match target.kind {
                 TargetKind::Group => {
                     let inner = &self.text(target.loc)[1..];
-                    self.resolve(inner, target.loc, depth + 1);
+                    self.follow(inner, target.loc, depth + 1);
                     members.extend(self.group_members(inner, target.loc).unwrap_or_default());
                 }
                 TargetKind::Call => {
@@ -231,14 +231,14 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Architectures for a message: `x86_64, x86 and arm`.
+/// Architectures for a message: `x86_64, x86 or arm`.
 pub(super) fn list(arches: &[Arch]) -> String {
-    match arches {
+    const SHOWN: usize = 6;
+    let names: Vec<_> = arches.iter().take(SHOWN).map(|a| a.name()).collect();
+    match names.as_slice() {
         [] => "any architecture: the policy lists none".to_string(),
-        [only] => only.name().to_string(),
-        [first @ .., last] => {
-            let first: Vec<_> = first.iter().map(|a| a.name()).collect();
-            format!("{} or {}", first.join(", "), last.name())
-        }
+        [only] => (*only).to_string(),
+        _ if arches.len() > SHOWN => format!("{} and {} others", names.join(", "), arches.len() - SHOWN),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }

@@ -11,6 +11,7 @@ mod settings;
 mod value;
 mod when;
 
+pub(crate) use argument::positional;
 pub(crate) use rule::effective;
 
 use super::ast::Kind;
@@ -27,7 +28,7 @@ use std::collections::{BTreeMap, HashSet};
 const MAX_CALLS: usize = 1 << 20;
 
 /// What the statements of a policy mean.
-pub(crate) struct Lowered {
+pub(crate) struct Resolved {
     pub(crate) policy: Policy,
     /// Where each rule of the policy is written.
     pub(crate) rule_spans: Vec<Span>,
@@ -35,61 +36,61 @@ pub(crate) struct Lowered {
     pub(crate) expects: Vec<Expect>,
 }
 
-/// Lowers a file with all it includes. What cannot be lowered is reported and left out.
-pub(crate) fn lower(files: &Files, report: &mut Report) -> Lowered {
-    let mut lowering = Lowering::new(files, report);
-    let settings = lowering.settings();
-    lowering.arches = settings.arches;
-    lowering.define_groups();
+/// Resolves a file with all it includes. What cannot be resolved is reported and left out.
+pub(crate) fn resolve(files: &Files, report: &mut Report) -> Resolved {
+    let mut resolver = Resolver::new(files, report);
+    let settings = resolver.settings();
+    resolver.arches = settings.arches;
+    resolver.define_groups();
     for &(file, index) in &files.order {
         let statement = &files.files[file].statements[index];
-        lowering.enter(file);
+        resolver.enter(file);
         match &statement.kind {
-            Kind::Rule(rule) => lowering.rule(rule, statement.loc),
-            Kind::Foreign(rule) => lowering.foreign_rule(rule, statement.loc),
-            Kind::Expect(expect) => lowering.expect(expect, statement.loc),
+            Kind::Rule(rule) => resolver.rule(rule, statement.loc),
+            Kind::Foreign(rule) => resolver.foreign_rule(rule, statement.loc),
+            Kind::Expect(expect) => resolver.expect(expect, statement.loc),
             Kind::Arch(_) | Kind::Setting(..) | Kind::Group { .. } | Kind::Include { .. } => {}
         }
-        if lowering.calls > MAX_CALLS {
+        if resolver.calls > MAX_CALLS {
             let message = format!("the policy lists more than {MAX_CALLS} calls, groups expanded");
-            lowering.error(codes::TOO_MANY, statement.loc, message);
+            resolver.error(codes::TOO_MANY, statement.loc, message);
             break;
         }
     }
-    Lowered {
+    Resolved {
         policy: Policy {
-            arches: lowering.arches,
-            rules: lowering.ruled.rules,
+            arches: resolver.arches,
+            rules: resolver.ruled.rules,
             default: settings.default,
-            foreign: lowering.foreign.rules,
+            foreign: resolver.foreign.rules,
             bad_arch: settings.foreign,
             x32: settings.x32,
             unknown: settings.unknown,
         },
-        rule_spans: lowering.ruled.spans,
-        foreign_spans: lowering.foreign.spans,
-        expects: lowering.expects,
+        rule_spans: resolver.ruled.spans,
+        foreign_spans: resolver.foreign.spans,
+        expects: resolver.expects,
     }
 }
 
 /// The rules that statements stand for in a policy for `arches`, then those for unlisted
 /// architectures; `None` if anything is wrong.
-pub(crate) fn lower_rules(
+pub(crate) fn resolve_rules(
     files: &Files,
     arches: &[Arch],
     report: &mut Report,
 ) -> Option<(Vec<Rule>, Vec<Rule>)> {
-    let mut lowering = Lowering::new(files, report);
-    lowering.arches = arches.to_vec();
+    let mut resolver = Resolver::new(files, report);
+    resolver.arches = arches.to_vec();
     for &(file, index) in &files.order {
         let statement = &files.files[file].statements[index];
         match &statement.kind {
-            Kind::Rule(rule) => lowering.rule(rule, statement.loc),
-            Kind::Foreign(rule) => lowering.foreign_rule(rule, statement.loc),
+            Kind::Rule(rule) => resolver.rule(rule, statement.loc),
+            Kind::Foreign(rule) => resolver.foreign_rule(rule, statement.loc),
             _ => {}
         }
     }
-    let rules = (lowering.ruled.rules, lowering.foreign.rules);
+    let rules = (resolver.ruled.rules, resolver.foreign.rules);
     (!report.has_errors()).then_some(rules)
 }
 
@@ -103,10 +104,10 @@ struct Rules {
     spans: Vec<Span>,
 }
 
-struct Lowering<'a> {
+struct Resolver<'a> {
     files: &'a Files,
     report: &'a mut Report,
-    /// The file being lowered, and its name and number.
+    /// The file being resolved, and its name and number.
     source: &'a Source,
     file: usize,
     /// The policy's architectures.
@@ -121,9 +122,9 @@ struct Lowering<'a> {
     seen: HashSet<(Code, usize, u32)>,
 }
 
-impl<'a> Lowering<'a> {
-    fn new(files: &'a Files, report: &'a mut Report) -> Lowering<'a> {
-        Lowering {
+impl<'a> Resolver<'a> {
+    fn new(files: &'a Files, report: &'a mut Report) -> Resolver<'a> {
+        Resolver {
             files,
             report,
             source: &files.files[0].source,

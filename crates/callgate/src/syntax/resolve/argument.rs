@@ -1,6 +1,6 @@
 //! Which argument a name means in a call.
 
-use super::Lowering;
+use super::Resolver;
 use crate::diagnostic::Diagnostic;
 use crate::policy::ArgIndex;
 use crate::syntax::codes;
@@ -29,7 +29,7 @@ pub(super) struct Argument {
 }
 
 /// The index in `arg0` … `arg5`, or whatever number stands there.
-pub(super) fn positional(name: &str) -> Option<&str> {
+pub(crate) fn positional(name: &str) -> Option<&str> {
     name.strip_prefix("arg").filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -38,7 +38,7 @@ pub(super) fn is_fixed(name: &str, width: Option<Width>) -> bool {
     name == "ip" || (positional(name).is_some() && width.is_some())
 }
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     /// The argument called `name`, which stands at `loc`, in the environment's call.
     pub(super) fn argument(&mut self, loc: Loc, width: Option<Width>, env: Env) -> Option<Argument> {
         let name = self.text(loc);
@@ -69,6 +69,20 @@ impl Lowering<'_> {
             return None;
         };
         let param = params.and_then(|p| p.get(usize::from(index.get())));
+        // prctl's second argument is `arg2` in its manual page, but the third by position.
+        let name = self.text(loc);
+        let namesake = params.and_then(|p| p.iter().position(|p| p.name == name));
+        if let (Some(other), None) = (namesake.filter(|n| *n != usize::from(index.get())), width) {
+            let call = env.call.map_or("this call", |c| c.name());
+            let d =
+                Diagnostic::error(codes::ARGUMENT, format!("`{name}` could mean two arguments of `{call}`"))
+                    .note(format!(
+                        "positions count from 0; what the manual calls `{name}` is at position {other}"
+                    ))
+                    .help(format!("write `arg{other}:64` for that one, `{name}:64` for position {digits}"));
+            self.say(d, loc);
+            return None;
+        }
         if let (Some(width), None) = (width, param) {
             return Some(Argument { index, width, set: None });
         }

@@ -1,12 +1,12 @@
 //! Names of architectures.
 
-use super::Lowering;
+use super::Resolver;
 use crate::diagnostic::{Diagnostic, Edit};
 use crate::syntax::ast::Name;
 use crate::syntax::codes;
 use callgate_abi::Arch;
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     /// The architectures of an `arch` line, unknown ones left out.
     pub(super) fn arch_line(&mut self, names: &[Name]) -> Vec<Arch> {
         let mut arches = Vec::new();

@@ -1,6 +1,6 @@
 //! Conditions, for one call on one architecture.
 
-use super::Lowering;
+use super::Resolver;
 use super::argument::{Argument, Env, is_fixed};
 use super::conflict::conflict;
 use super::value::low;
@@ -21,7 +21,7 @@ pub(super) struct Needs {
     pub(super) arch: bool,
 }
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     pub(super) fn needs(&self, cond: &ast::Cond) -> Needs {
         let mut needs = Needs { call: false, arch: false };
         cond.comparisons(&mut |cmp| {
@@ -52,8 +52,8 @@ impl Lowering<'_> {
 
     fn conds(&mut self, all: &[ast::Cond], env: Env) -> Option<Vec<Cond>> {
         // Every one is looked at, so that all errors are reported.
-        let lowered: Vec<_> = all.iter().map(|c| self.cond(c, env)).collect();
-        lowered.into_iter().collect()
+        let resolved: Vec<_> = all.iter().map(|c| self.cond(c, env)).collect();
+        resolved.into_iter().collect()
     }
 
     fn contradiction(&mut self, a: Loc, b: Loc, whole: Loc) {

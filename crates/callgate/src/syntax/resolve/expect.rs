@@ -1,6 +1,6 @@
 //! `expect` lines: one case for every call and architecture.
 
-use super::Lowering;
+use super::Resolver;
 use super::argument::{Argument, Env};
 use super::groups::list;
 use crate::diagnostic::Diagnostic;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// How many numbers a range may hold: each becomes a case.
 const MAX_RANGE: u32 = 4096;
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     /// Appends the cases of an `expect` line, or reports what is wrong with it.
     pub(super) fn expect(&mut self, expect: &ast::Expect, loc: Loc) {
         let arches = if expect.on.is_empty() {
@@ -123,7 +123,7 @@ impl Lowering<'_> {
             let argument = match arg.name {
                 // Without a signature nothing says how wide the argument is; the value says enough.
                 Some(name) => {
-                    let fixed = super::argument::positional(self.text(name)).is_some();
+                    let fixed = super::positional(self.text(name)).is_some();
                     let width = (fixed && params.is_none()).then_some(Width::W64);
                     self.argument(name, width, env)?
                 }

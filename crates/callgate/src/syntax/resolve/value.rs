@@ -1,6 +1,6 @@
 //! The value of a constant expression for one argument on one architecture.
 
-use super::Lowering;
+use super::Resolver;
 use super::argument::{Argument, Env};
 use super::groups::list;
 use crate::diagnostic::Diagnostic;
@@ -10,7 +10,7 @@ use crate::syntax::lexer::Loc;
 use crate::syntax::parser::quoted;
 use callgate_abi::{Arch, Width, constant};
 
-impl Lowering<'_> {
+impl Resolver<'_> {
     /// The value of `expr` as `argument` sees it. One that does not fit is an error.
     pub(super) fn value(&mut self, expr: &Expr, argument: &Argument, env: Env) -> Option<u64> {
         let narrow_arch = env.arch.is_some_and(|a| a.register_bits() == 32);
