@@ -5,6 +5,9 @@ mod groups;
 mod profile;
 #[cfg(test)]
 mod tests;
+mod write;
+
+pub(crate) use write::write;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};

@@ -5,6 +5,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod unit;
+mod write;
+
+pub(crate) use write::write;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};
