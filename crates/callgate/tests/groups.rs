@@ -1,8 +1,9 @@
-//! Built-in groups against the filters that systemd made of its own.
+//! Built-in groups: in policies for every architecture, and against the filters that systemd made of
+//! its own.
 
 mod corpus;
 
-use callgate::Program;
+use callgate::{Policy, Program};
 use callgate_abi::{Arch, Endian, SeccompData, Syscall, group::Group};
 
 /// systemd 252 with libseccomp 2.5.4 was given `SystemCallFilter=@system-service`; what its filters
@@ -26,5 +27,21 @@ fn systemd_means_the_same_by_its_groups() {
             .collect();
         let unknown: &[&str] = if arch == Arch::X86_64 { &["uretprobe"] } else { &[] };
         assert_eq!(unlike, unknown, "{file}");
+    }
+}
+
+/// Every group, with the conditions of its members, can be permitted and refused on every
+/// architecture.
+#[test]
+fn every_group_can_be_used_everywhere() {
+    for arch in Arch::ALL {
+        for group in Group::all() {
+            // `?`: some groups have no call on some architectures.
+            let text =
+                format!("arch {}\ndefault errno(ENOSYS)\nallow @{name}?\n", arch.name(), name = group.name);
+            if let Err(e) = Policy::parse(&text) {
+                panic!("@{} on {}: {e}", group.name, arch.name());
+            }
+        }
     }
 }

@@ -63,11 +63,6 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     Ok(Import::several(Format::Pledge, policies, collect))
 }
 
-/// Whether a word is a promise, here or on OpenBSD.
-pub(crate) fn is_promise(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    table::PROMISES.iter().any(|p| p.0 == word) || OPENBSD_ONLY.contains(&&*word)
-}
 
 fn promises(text: &str, line: u32, source: &Source, options: &Options, collect: &mut Collect) -> Policy {
     let enosys = Action::Errno(Errno::ENOSYS);

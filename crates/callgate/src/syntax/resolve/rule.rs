@@ -8,7 +8,7 @@ use super::when::Needs;
 use crate::policy::{ArgCmp, Call, Cond, Op, Rule};
 use crate::syntax::ast::{self, Kind, TargetKind};
 use crate::syntax::lexer::Loc;
-use callgate_abi::{Arch, Width};
+use callgate_abi::{Arch, Syscall, Width};
 
 impl Resolver<'_> {
     /// Appends the rules of a statement, or reports what is wrong with it.
@@ -143,6 +143,18 @@ impl Resolver<'_> {
         })
     }
 
+    /// Whether a built-in group's condition asks for an argument that the call lacks on `arch`: it is no
+    /// member of the group there. The old `mmap` of x86, for one, takes a pointer to its arguments.
+    fn cannot_ask(&self, parts: &[(usize, &ast::Cond)], call: Option<Syscall>, arch: Arch) -> bool {
+        let Some(params) = call.and_then(|c| c.params(arch)) else { return false };
+        parts.iter().filter(|(file, _)| self.files.is_built_in(*file)).any(|(file, cond)| {
+            let text = self.files.files[*file].source.text();
+            let mut lacks = false;
+            cond.comparisons(&mut |cmp| lacks |= !params.iter().any(|p| p.name == cmp.arg.of(text)));
+            lacks
+        })
+    }
+
     /// For one call: the index into the conditions for every architecture that has it.
     fn row(
         &mut self,
@@ -158,6 +170,10 @@ impl Resolver<'_> {
         for bits in [64, 32] {
             for (i, arch) in arches.iter().enumerate().filter(|a| a.1.register_bits() == bits) {
                 if !exists(*arch) {
+                    continue;
+                }
+                if self.cannot_ask(parts, env.call, *arch) {
+                    row[i] = Some(NO_MEMBER);
                     continue;
                 }
                 let Some(resolved) = self.conjunction(parts, Env { arch: Some(*arch), ..env }) else {
@@ -185,6 +201,9 @@ pub(crate) fn effective(listed: &[Arch], on: &[Arch]) -> Vec<Arch> {
     }
     arches
 }
+
+/// In place of a condition's index: the call exists, but no rule of this statement is about it there.
+const NO_MEMBER: usize = usize::MAX;
 
 /// Calls with the condition's index for each architecture; `None` where the call does not exist.
 type Row = (Vec<Call>, Vec<Option<usize>>);
