@@ -111,7 +111,7 @@ fn other_settings() {
 #[test]
 fn the_kernel_may_do_it_itself() {
     let text = "[Service]\nMemoryDenyWriteExecute=yes\nLockPersonality=yes\n";
-    let options = Options { kernel: Some(Kernel { major: 6, minor: 6 }), ..Options::new(Arch::X86_64) };
+    let options = Options { kernel: Some(Kernel::new(6, 6)), ..Options::new(Arch::X86_64) };
     let import = read(text, &options).unwrap();
     assert_eq!(import.policies.len(), 1);
     assert_eq!(import.losses[0].effect, Effect::Weaker);
