@@ -171,7 +171,17 @@ impl Reader<'_> {
         if !files::read(&path)?.contains("_IO") {
             return Ok(None);
         }
-        let before = ["linux/types.h", "linux/ioctl.h", "stdint.h", "sys/types.h", "sys/socket.h"];
+        // What a program would have included, and some headers forget.
+        let before = [
+            "linux/types.h",
+            "linux/ioctl.h",
+            "linux/filter.h",
+            "linux/fiemap.h",
+            "stdint.h",
+            "sys/types.h",
+            "sys/time.h",
+            "sys/socket.h",
+        ];
         let includes = before.into_iter().chain([header]).map(|h| format!("#include <{h}>\n"));
         let source: String = includes.collect();
         let text = match evaluate::preprocess(&self.arguments, &source) {
