@@ -40,7 +40,7 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
     pub fn survey(&self, arch: Option<Arch>, usual: impl Fn(&L) -> i64) -> Result<Survey<L>, RenderError> {
         let at = match arch {
             Some(arch) => self.at_token(arch.token()),
-            None => self.at_token(self.unknown_token().unwrap_or(0)),
+            None => self.at_token(self.foreign_token()),
         };
         let numbers = self.segments(at, Word::NR, MOST_NUMBERS).ok_or(RenderError::ManyNumbers)?;
         let (from, to) = match arch {
@@ -94,6 +94,11 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
         Arch::ALL.iter().copied().filter(|a| Some(self.at_token(a.token())) != unknown).collect()
     }
 
+    /// An audit token that stands for every architecture nobody named.
+    pub fn foreign_token(&self) -> u32 {
+        self.unknown_token().unwrap_or(0)
+    }
+
     /// An audit token that belongs to no known architecture and that the diagram does not single out.
     pub(crate) fn unknown_token(&self) -> Option<u32> {
         let tokens = self.segments(self.root(), Word::ARCH, 4096)?;
@@ -123,7 +128,9 @@ fn merge(ranges: Vec<RangeInclusive<u32>>) -> Vec<RangeInclusive<u32>> {
     let mut out: Vec<RangeInclusive<u32>> = Vec::new();
     for range in ranges {
         match out.last_mut() {
-            Some(last) if last.end().checked_add(1) == Some(*range.start()) => *last = *last.start()..=*range.end(),
+            Some(last) if last.end().checked_add(1) == Some(*range.start()) => {
+                *last = *last.start()..=*range.end()
+            }
             _ => out.push(range),
         }
     }
