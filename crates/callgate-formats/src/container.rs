@@ -9,6 +9,9 @@ use callgate::{Action, Arch, Errno, Op, Policy, Syscall, Width};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// Argument and test; each argument at most once in a rule.
+type Compares = Vec<(u8, Op)>;
+
 /// How many rules a profile may have.
 const MAX_RULES: usize = 16384;
 
@@ -16,8 +19,7 @@ const MAX_RULES: usize = 16384;
 struct OutRule {
     names: Vec<&'static str>,
     action: Action,
-    /// Argument, operator; each argument at most once.
-    compares: Vec<(u8, Op)>,
+    compares: Compares,
 }
 
 /// Writes a policy as a container profile.
@@ -48,7 +50,7 @@ fn too_many(call: Syscall) -> Error {
 fn rules(flats: &[Flat], default: Action) -> Result<Vec<OutRule>, Error> {
     let mut order: Vec<&Flat> = flats.iter().collect();
     order.sort_by_key(|f| f.arch.register_bits() == 32 || f.arch == Arch::X32);
-    let mut calls: BTreeMap<&'static str, Vec<(Vec<(u8, Op)>, Action)>> = BTreeMap::new();
+    let mut calls: BTreeMap<&'static str, Vec<(Compares, Action)>> = BTreeMap::new();
     for flat in order {
         for call in &flat.calls {
             if calls.contains_key(call.call.name()) {
@@ -88,9 +90,9 @@ fn rules(flats: &[Flat], default: Action) -> Result<Vec<OutRule>, Error> {
 }
 
 /// A conjunction as conjunctions that test each argument once, on whole values.
-fn single(conj: &Conj, arch: Arch) -> Result<Vec<Vec<(u8, Op)>>, TooMany> {
+fn single(conj: &Conj, arch: Arch) -> Result<Vec<Compares>, TooMany> {
     let narrow = arch.register_bits() == 32 || arch == Arch::X32;
-    let mut product: Vec<Vec<(u8, Op)>> = vec![Vec::new()];
+    let mut product: Vec<Compares> = vec![Vec::new()];
     for arg in arguments(conj) {
         let of = |width| {
             conj.iter().filter(|t| t.arg == arg && t.width == width).map(|t| t.op).collect::<Vec<Op>>()
@@ -156,17 +158,23 @@ fn low_half(op: Op) -> Vec<Op> {
 }
 
 /// The name of an action, and the error number that goes with it.
-fn action_words(action: Action) -> (&'static str, Option<u16>) {
+fn action_words(action: Action, host: Arch) -> (&'static str, Option<u16>) {
     match action {
         Action::KillProcess(_) | Action::Unknown(_) => ("SCMP_ACT_KILL_PROCESS", None),
         Action::KillThread(_) => ("SCMP_ACT_KILL_THREAD", None),
         Action::Trap(_) => ("SCMP_ACT_TRAP", None),
-        Action::Errno(Errno(n)) => ("SCMP_ACT_ERRNO", if n == 1 { None } else { Some(n) }),
+        Action::Errno(Errno::EPERM) => ("SCMP_ACT_ERRNO", None),
+        Action::Errno(errno) => ("SCMP_ACT_ERRNO", Some(errno.on(host))),
         Action::Notify(_) => ("SCMP_ACT_NOTIFY", None),
         Action::Trace(n) => ("SCMP_ACT_TRACE", if n == 1 { None } else { Some(n) }),
         Action::Log(_) => ("SCMP_ACT_LOG", None),
         Action::Allow(_) => ("SCMP_ACT_ALLOW", None),
     }
+}
+
+/// The architecture whose numbering error numbers are written in.
+fn host(policy: &Policy) -> Arch {
+    policy.arches.first().copied().unwrap_or(Arch::X86_64)
 }
 
 /// The operator's name, `value` and `valueTwo`.
@@ -197,7 +205,7 @@ fn flag_words(flags: Flags) -> Vec<&'static str> {
 /// The JSON profile; each rule's names one a line.
 fn profile(policy: &Policy, default: Action, rules: &[OutRule], format: Format, options: &Options) -> String {
     let mut fields: Vec<String> = Vec::new();
-    let (word, errno) = action_words(default);
+    let (word, errno) = action_words(default, host(policy));
     fields.push(format!("\t\"defaultAction\": \"{word}\""));
     if let Some(errno) = errno {
         fields.push(format!("\t\"defaultErrnoRet\": {errno}"));
@@ -222,7 +230,7 @@ fn profile(policy: &Policy, default: Action, rules: &[OutRule], format: Format, 
             fields.push(format!("\t\"listenerMetadata\": {}", json::quote(metadata)));
         }
     }
-    let rules: Vec<String> = rules.iter().map(json_rule).collect();
+    let rules: Vec<String> = rules.iter().map(|r| json_rule(r, host(policy))).collect();
     fields.push(if rules.is_empty() {
         "\t\"syscalls\": []".into()
     } else {
@@ -239,9 +247,9 @@ fn list(words: &[String], depth: usize) -> String {
     format!("[\n{tabs}{}\n{}]", words.join(&format!(",\n{tabs}")), "\t".repeat(depth - 1))
 }
 
-fn json_rule(rule: &OutRule) -> String {
+fn json_rule(rule: &OutRule, host: Arch) -> String {
     let names: Vec<String> = rule.names.iter().map(|n| format!("\"{n}\"")).collect();
-    let (word, errno) = action_words(rule.action);
+    let (word, errno) = action_words(rule.action, host);
     let mut fields =
         vec![format!("\t\t\t\"names\": {}", list(&names, 4)), format!("\t\t\t\"action\": \"{word}\"")];
     if let Some(errno) = errno {
@@ -269,8 +277,12 @@ fn spo(policy: &Policy, default: Action, rules: &[OutRule], options: &Options) -
         "apiVersion: security-profiles-operator.x-k8s.io/v1beta1\nkind: SeccompProfile\nmetadata:\n",
     );
     let name = options.pick.as_deref().unwrap_or("profile");
-    let _ =
-        writeln!(out, "  name: {}\nspec:\n  defaultAction: {}", yaml::quote(name), action_words(default).0);
+    let _ = writeln!(
+        out,
+        "  name: {}\nspec:\n  defaultAction: {}",
+        yaml::quote(name),
+        action_words(default, host(policy)).0
+    );
     let _ = writeln!(out, "  architectures:");
     for arch in &policy.arches {
         let _ = writeln!(out, "  - {}", arch_name(*arch));
@@ -294,8 +306,9 @@ fn spo(policy: &Policy, default: Action, rules: &[OutRule], options: &Options) -
     };
     let rules: Vec<&OutRule> = rules.iter().filter(|r| r.compares.iter().all(|c| sayable(&c.1))).collect();
     let _ = writeln!(out, "  syscalls:{}", if rules.is_empty() { " []" } else { "" });
+    let host = host(policy);
     for rule in rules {
-        let (word, errno) = action_words(rule.action);
+        let (word, errno) = action_words(rule.action, host);
         let _ = writeln!(out, "  - action: {word}");
         if let Some(errno) = errno {
             let _ = writeln!(out, "    errnoRet: {errno}");

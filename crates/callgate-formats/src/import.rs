@@ -123,10 +123,11 @@ pub struct Listener {
 /// Reads a file of a known format.
 ///
 /// ```
+/// use callgate::Action;
 /// use callgate_formats::{Format, Options, read};
 /// let text = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}"#;
 /// let import = read(text, Format::Oci, &Options::default()).unwrap();
-/// assert_eq!(import.policies[0].policy.rules.len(), 2);
+/// assert_eq!(import.policies[0].policy.default, Action::Errno(callgate::Errno::EPERM));
 /// ```
 ///
 /// # Errors

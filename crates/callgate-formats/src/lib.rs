@@ -42,9 +42,10 @@ mod threads;
 mod tree;
 mod yaml;
 
+pub use callgate::abi::Kernel;
 pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};
-pub use host::{Capabilities, Kernel};
+pub use host::Capabilities;
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
 pub use minijail::Constants;
 pub use options::{Open, Options, Runtime};

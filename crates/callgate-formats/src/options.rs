@@ -1,9 +1,10 @@
 //! What a reader or writer is told beside the text.
 
 use crate::export::Accept;
-use crate::host::{Capabilities, Kernel};
+use crate::host::Capabilities;
 use crate::import::{Flags, Listener};
 use crate::minijail::Constants;
+use callgate::abi::Kernel;
 use callgate::{Action, Arch};
 use std::path::Path;
 use std::sync::Arc;

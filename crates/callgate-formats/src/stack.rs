@@ -3,7 +3,7 @@
 use crate::import::{Import, Named};
 use crate::place::{Error, Place, Problem};
 use crate::suggest;
-use callgate::{Action, Filter, LowerError};
+use callgate::{Filter, LowerError};
 
 impl Import {
     /// Adds the policies of another import, and what was said about them.
@@ -30,7 +30,7 @@ impl Import {
         let first = filters.next().unwrap_or(Err(LowerError::NoArch)).map_err(|e| fail(&e))?;
         filters.try_fold(first, |below, above| {
             let above = above.map_err(|e| fail(&e))?;
-            below.zip(&above, |old, new| strictest(*old, *new)).map_err(|e| fail(&e))
+            below.stack(&above).map_err(|e| fail(&e))
         })
     }
 
@@ -51,9 +51,4 @@ impl Import {
         }
         .into())
     }
-}
-
-/// The verdict of two stacked filters: the stricter one, the newer filter's where they rank the same.
-fn strictest(older: Action, newer: Action) -> Action {
-    if older.precedence() < newer.precedence() { older } else { newer }
 }

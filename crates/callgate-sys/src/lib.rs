@@ -8,6 +8,7 @@
 //! * [`listener`]: receive and answer the calls a filter hands over;
 //! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
+//! * [`trial`]: see what the kernel does with calls under a program;
 //! * [`probe`]: find out what this kernel lets this process do;
 //! * [`error`]: how every failure is told.
 //!

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::raw::{errno, prctl};
+use crate::raw::{errno, leave, prctl};
 use crate::shared::{Shared, ZeroInit};
 
 /// How long a child may take: long enough for a loaded machine, short enough for a person.
@@ -76,7 +76,7 @@ pub(super) fn ask(question: impl FnOnce() -> Result<i64, Error>) -> Result<Trial
         // SAFETY: only this child writes.
         unsafe { *answer.value.get() = Some(value) };
         answer.given.store(1, Ordering::Release);
-        exit();
+        leave(0);
     }
     let Some(status) = reap(pid)? else { return Ok(Trial::TimedOut) };
     if answer.given.load(Ordering::Acquire) == 1 {
@@ -104,21 +104,9 @@ pub(super) fn fork(body: impl FnOnce() -> u8) -> Result<libc::pid_t, Error> {
         0 => {
             // SAFETY: takes no pointers.
             unsafe { prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0) };
-            let status = body();
-            // SAFETY: takes no pointers.
-            unsafe { libc::syscall(libc::SYS_exit_group, usize::from(status)) };
-            exit()
+            leave(body())
         }
         pid => Ok(pid),
-    }
-}
-
-fn exit() -> ! {
-    // SAFETY: take no pointers; abort ends in an instruction that faults.
-    unsafe {
-        libc::syscall(libc::SYS_exit_group, 0usize);
-        libc::syscall(libc::SYS_exit, 0usize);
-        libc::abort()
     }
 }
 

@@ -67,8 +67,7 @@ pub struct Trace {
 /// let text = "A = arch\nif arch != x86_64 goto kill\nreturn allow\nkill: return kill-process";
 /// let program = assemble(text, &asm::Options::default()).unwrap().check().unwrap();
 /// let call = SeccompData { arch: Arch::X86_64.token(), ..SeccompData::default() };
-/// assert_eq!(trace(&program, &call, &Options::default()).to_string(), "\
-///    0: A = arch                    A = 0xc000003e (x86_64)
+/// assert_eq!(trace(&program, &call, &Options::default()).to_string(), "   0: A = arch                    A = 0xc000003e (x86_64)
 ///    1: if arch != x86_64 goto 3    no: goes on
 ///    2: return allow
 /// returns allow (0x7fff0000) after 3 instructions

@@ -75,11 +75,11 @@ impl Block {
 /// use callgate::program::disasm::Options;
 /// use callgate::program::graph::graph;
 ///
-/// let text = "A = arch\nif arch == x86_64 goto next else goto +1\nreturn allow\nreturn kill-process";
+/// let text = "A = arch\nif arch != x86_64 goto +1\nreturn allow\nreturn kill-process";
 /// let code = assemble(text, &asm::Options::default()).unwrap();
 /// let graph = graph(&code, &Options::default());
 /// assert_eq!(graph.blocks.len(), 3);
-/// assert!(graph.to_dot().contains("b0 -> b2 [label=\"true\""));
+/// assert!(graph.to_dot().contains("b0 -> b3 [label=\"true\""));
 /// ```
 pub fn graph(code: &Code, options: &Options) -> Graph {
     let listing = disasm(code, options);

@@ -50,9 +50,9 @@ pub(super) fn picture(graph: &Graph) -> Picture {
         from.edges.iter().filter_map(|e| e.to).for_each(|to| shown[to] += 1);
     }
     let hidden = |block: usize| graph.blocks[block].is_return() && incoming[block] > 0 && shown[block] == 0;
-    for block in 0..graph.blocks.len() {
+    for (block, node) in node_of.iter_mut().enumerate() {
         if !shared(block) && !hidden(block) {
-            node_of[block] = Some(nodes.len());
+            *node = Some(nodes.len());
             nodes.push(Node { blocks: vec![block], copy: false });
         }
     }
