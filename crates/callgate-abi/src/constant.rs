@@ -116,17 +116,16 @@ impl Set {
     pub fn name_of(self, value: u64, arch: Arch) -> Option<&'static str> {
         let short = i32::try_from(value.cast_signed()).is_err() && value <= u64::from(u32::MAX);
         let extended = if short { i64::from(value as u32 as i32).cast_unsigned() } else { value };
-        let word = |value: u64| table::WORDS.binary_search(&value).map_or(NONE, |index| index as u16);
-        let (word, extended) = (word(value), word(extended));
+        let (word, extended) = (word_of(value), word_of(extended));
         if word == NONE && extended == NONE {
             return None;
         }
         let column = table::column(arch);
-        let named = |index: &u16| {
-            let own = word_at(*index, column);
+        let named = |index: &&u16| {
+            let own = word_at(**index, column);
             own != NONE && (own == word || own == extended)
         };
-        self.indices().find(named).map(name_at)
+        self.indices().find(named).map(|index| name_at(*index))
     }
 
     /// The set that `selector` chooses on `arch`, where this one is a [`Kind::Choice`].
@@ -181,9 +180,22 @@ fn name_at(index: u16) -> &'static str {
 
 fn word_at(index: u16, column: usize) -> u16 {
     let place = table::VALUES[usize::from(index)];
-    if place & DIFFERS == 0 { place } else { table::ROWS[usize::from(place & !DIFFERS)][column] }
+    if place & DIFFERS == 0 { place } else { table::ROWS[usize::from(place & !DIFFERS) * table::COLUMNS + column] }
+}
+
+/// The index of a value.
+fn word_of(value: u64) -> u16 {
+    let index = match u32::try_from(value) {
+        Ok(small) => table::SMALL.binary_search(&small),
+        Err(_) => table::LARGE.binary_search(&value).map(|index| table::SMALL.len() + index),
+    };
+    index.map_or(NONE, |index| index as u16)
 }
 
 fn value_at(index: u16, arch: Arch) -> Option<u64> {
-    table::WORDS.get(usize::from(word_at(index, table::column(arch)))).copied()
+    let word = usize::from(word_at(index, table::column(arch)));
+    match word.checked_sub(table::SMALL.len()) {
+        None => Some(u64::from(table::SMALL[word])),
+        Some(large) => table::LARGE.get(large).copied(),
+    }
 }

@@ -69,6 +69,22 @@ pub struct Param {
 }
 
 impl Param {
+    /// A row of the generated table, the fields in their order.
+    #[expect(clippy::too_many_arguments, reason = "one line of the table is one parameter")]
+    pub(crate) const fn new(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        ctype: &'static str,
+        width: Width,
+        bits: u8,
+        signed: bool,
+        role: Role,
+        set: Option<Set>,
+        selector: Option<u8>,
+    ) -> Param {
+        Param { name, aliases, ctype, width, bits, signed, role, set, selector }
+    }
+
     /// Whether `name` is one of its names.
     pub fn answers_to(&self, name: &str) -> bool {
         self.name == name || self.aliases.contains(&name)

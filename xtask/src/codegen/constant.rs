@@ -34,7 +34,9 @@ pub(crate) fn generate(_calls: &Calls) -> Result<String> {
     });
     list(&mut out, "Where each name ends in `NAMES`.", "ENDS: &[u32]", ends);
     list(&mut out, "Indices of names, searched by `slots`.", "SLOTS: &[u16]", slots::fill(&names)?);
-    list(&mut out, "Every value, ascending.", "WORDS: &[u64]", words.iter().map(|w| format!("{w:#x}")));
+    let small = words.partition_point(|w| u32::try_from(*w).is_ok());
+    list(&mut out, "Every value below 2^32, ascending.", "SMALL: &[u32]", &words[..small]);
+    list(&mut out, "Every other value, ascending; their indices go on.", "LARGE: &[u64]", &words[small..]);
 
     let mut rows: Vec<Vec<u16>> = Vec::new();
     let mut values = Vec::new();
@@ -43,13 +45,13 @@ pub(crate) fn generate(_calls: &Calls) -> Result<String> {
     }
     list(
         &mut out,
-        "By name: an index into `WORDS`, or with the highest bit into `ROWS`.",
+        "By name: the index of a value, or with the highest bit a row of `ROWS`.",
         "VALUES: &[u16]",
         values,
     );
-    let rows = rows.iter().map(|row| format!("{row:?}"));
-    let declaration = format!("ROWS: &[[u16; {}]]", ARCHES.len());
-    list(&mut out, "Indices into `WORDS` by column; all bits set where there is none.", &declaration, rows);
+    let _ = writeln!(out, "/// How long a row of `ROWS` is.\npub(crate) const COLUMNS: usize = {};\n", ARCHES.len());
+    let doc = "Indices of values by column, row after row; all bits set where there is none.";
+    list(&mut out, doc, "ROWS: &[u16]", rows.iter().flatten());
     sets_table(&mut out, &sets, &names)?;
     Ok(out)
 }
@@ -121,10 +123,10 @@ fn sets_table(out: &mut String, sets: &[Set], names: &[&str]) -> Result<()> {
         let mut fields = Vec::new();
         for (masks, of) in &set.fields {
             let of = index(of.as_ref().unwrap_or(&set.name))?;
-            // One mask per column; a set whose mask is the same everywhere has one.
-            let mut masks = masks.clone();
-            masks.dedup();
-            let masks = masks.iter().map(|m| format!("{:#x}", m.unwrap_or(0))).collect::<Vec<_>>().join(", ");
+            // One mask for all columns where they agree.
+            let count = if masks.iter().all(|m| *m == masks[0]) { 1 } else { masks.len() };
+            let low = |mask: &Option<u64>| format!("{:#x}", mask.unwrap_or(0) & u64::from(u32::MAX));
+            let masks = masks[..count].iter().map(low).collect::<Vec<_>>().join(", ");
             fields.push(format!("(&[{masks}], {of})"));
         }
         let _ = writeln!(

@@ -157,8 +157,7 @@ impl Described<'_> {
         let bits = self.cell.as_ref().and_then(|c| c.bits).unwrap_or(size.bits);
         let width = if size.bits <= 32 { "W32" } else { "W64" };
         Ok(format!(
-            "Param {{ name: {:?}, aliases: &{:?}, ctype: {ctype:?}, width: {width}, bits: {bits}, signed: {}, \
-             role: {role}, set: {set}, selector: {selector} }}",
+            "Param::new({:?}, &{:?}, {ctype:?}, {width}, {bits}, {}, {role}, {set}, {selector})",
             self.name(),
             &self.names()[1..],
             size.signed

@@ -11,8 +11,8 @@ pub(crate) struct Size {
 pub(crate) fn size(ctype: &str) -> Option<Size> {
     let base = ctype.strip_prefix("const ").unwrap_or(ctype);
     let (bits, signed) = match base {
-        _ if base.ends_with('*') => (64, false),
-        "old_gid_t" | "old_uid_t" | "umode_t" => (16, false),
+        _ if base.contains('*') => (64, false),
+        "compat_mode_t" | "old_gid_t" | "old_uid_t" | "umode_t" => (16, false),
         "clockid_t" | "int" | "key_serial_t" | "key_t" | "mqd_t" | "pid_t" | "rwf_t" | "s32" | "timer_t" => {
             (32, true)
         }
@@ -25,7 +25,7 @@ pub(crate) fn size(ctype: &str) -> Option<Size> {
         _ if base.starts_with("enum ") => (32, false),
         "long" | "loff_t" | "off_t" | "__kernel_old_time_t" | "s64" => (64, true),
         "__sighandler_t" | "__u64" | "aio_context_t" | "cap_user_data_t" | "cap_user_header_t" | "old_sigset_t"
-        | "size_t" | "u64" | "unsigned long" => (64, false),
+        | "size_t" | "u64" | "uintptr_t" | "unsigned long" => (64, false),
         _ => return None,
     };
     Some(Size { bits, signed })
