@@ -26,7 +26,7 @@ mod tree;
 
 pub use codes::CODES;
 pub use format::{Formatted, format};
-pub use print::{action_text, print};
+pub use print::{action_text, condition_text, print};
 pub use report::nearest;
 
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};

@@ -45,6 +45,14 @@ pub fn print(policy: &Policy) -> String {
     format(&out).text
 }
 
+/// A condition as the language writes it, with the argument names and constants of a call where one is
+/// given.
+pub fn condition_text(condition: &Cond, call: Option<(Syscall, Arch)>) -> String {
+    let params = call.and_then(|(call, arch)| call.params(arch)).unwrap_or_default();
+    let naming = call.map(|(_, arch)| Naming { params, arch, constants: true });
+    when::text(condition, naming)
+}
+
 /// An action as the language writes it.
 pub fn action_text(action: Action) -> String {
     let (word, data) = match action {

@@ -165,7 +165,7 @@ impl Resolver<'_> {
                 let env = Env { arch: Some(*arch), ..env };
                 let mut parts = parts;
                 if let [(file, cond), rest @ ..] = parts
-                    && *file != self.file
+                    && self.files.is_built_in(*file)
                 {
                     // A member of a built-in group whose condition cannot be asked here.
                     let home = self.file;

@@ -72,6 +72,12 @@ impl Resolver<'_> {
         Some(if (-(1 << 31)..0).contains(&negative) { value & low(bits) } else { value })
     }
 
+    /// Whether an expression is a constant that the environment's architecture does not have.
+    pub(super) fn has_no_value(&self, expr: &Expr, env: Env) -> bool {
+        matches!(expr.kind, ExprKind::Const)
+            && env.arch.is_some_and(|arch| constant::value(self.text(expr.loc), arch).is_none())
+    }
+
     fn no_constant(&mut self, loc: Loc, name: &str, argument: &Argument, env: Env) {
         if env.arch.is_none() {
             let message = format!("`{name}` has no value where the architecture is unknown");

@@ -99,6 +99,10 @@ impl Resolver<'_> {
         let mut any = Vec::with_capacity(items.len());
         for item in items {
             any.push(match item {
+                // One text for all architectures: what a value's name means nothing on, it leaves out.
+                Item::One(expr) if self.files.is_built_in(self.file) && self.has_no_value(expr, env) => {
+                    continue;
+                }
                 Item::One(expr) => {
                     let value = self.value(expr, &argument, env)?;
                     match mask {

@@ -97,12 +97,16 @@ impl<'a> Parser<'a> {
     /// `A`, or what the text says it holds.
     fn claim(&mut self) -> Parsed<Option<Claim<'a>>> {
         let place = self.place();
-        if matches!(self.peek(), Token::Word("A" | "$A" | "a")) {
+        if matches!(self.peek(), Token::Word("A" | "$A" | "a")) && !self.dotted() {
             self.advance(1);
             return Ok(None);
         }
         let bracket = self.peek() == Token::Sign("(");
         if bracket {
+            self.advance(1);
+        }
+        let inner = bracket && self.peek() == Token::Sign("(");
+        if inner {
             self.advance(1);
         }
         let before = self.place();
@@ -116,15 +120,19 @@ impl<'a> Parser<'a> {
             });
         };
         let (mut mask, mut shift) = (u32::MAX, 0);
+        if bracket && self.peek() == Token::Sign("&") {
+            self.advance(1);
+            mask = self.number()?;
+        }
+        if inner {
+            self.sign(")")?;
+        }
+        // As in C, `w & m >> s` would shift the mask.
+        if bracket && (inner || mask == u32::MAX) && self.peek() == Token::Sign(">>") {
+            self.advance(1);
+            shift = self.number()?;
+        }
         if bracket {
-            if self.peek() == Token::Sign("&") {
-                self.advance(1);
-                mask = self.number()?;
-            }
-            if self.peek() == Token::Sign(">>") {
-                self.advance(1);
-                shift = self.number()?;
-            }
             self.sign(")")?;
         }
         Ok(Some(Claim { word, mask, shift, place }))
@@ -133,8 +141,7 @@ impl<'a> Parser<'a> {
     /// Whether the bracket here encloses the left side of a comparison, as in `(fd.lo & 0xff) == 3`.
     fn claims_ahead(&mut self) -> bool {
         let mark = self.mark();
-        let is_claim = !matches!(self.peek_at(1), Token::Word("A" | "$A" | "a"))
-            && self.claim().is_ok()
+        let is_claim = self.claim().is_ok_and(|claim| claim.is_some())
             && matches!(self.peek(), Token::Sign("==" | "!=" | "<" | "<=" | ">" | ">=" | "&"));
         self.rewind(mark);
         is_claim
