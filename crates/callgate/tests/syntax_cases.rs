@@ -130,6 +130,7 @@ fn built_in_policies_keep_their_promises() {
     for name in callgate::builtin::names() {
         let text = callgate::builtin::get(name).unwrap();
         assert!(callgate::builtin::summary(name).is_some(), "{name}");
+        assert!(syntax::REFERENCE.contains(&format!("| `{name}` |")), "{name} is not in the reference");
         let parsed = parse(name, text);
         let said: String = parsed.diagnostics.iter().map(render_plain).collect();
         assert!(said.is_empty(), "{name}: {said}");
