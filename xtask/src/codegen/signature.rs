@@ -120,11 +120,19 @@ fn describe<'a>(call: &str, params: &'a [Declared], cells: &mut Cells) -> Result
         .map(|declared| Described { declared, cell: cells.find(call, &declared.name) })
         .collect();
     let mut names: Vec<&str> = described.iter().flat_map(Described::names).collect();
+    if let Some(name) = names.iter().find(|n| is_position(n)) {
+        return Err(format!("{call}: {name} would be taken for a position"));
+    }
     names.sort_unstable();
     match names.windows(2).find(|w| w[0] == w[1] && w[0] != "_pad") {
         Some(twice) => Err(format!("two arguments of {call} answer to {}", twice[0])),
         None => Ok(described),
     }
+}
+
+/// Whether a policy would take a name for the position of an argument.
+fn is_position(name: &str) -> bool {
+    name.strip_prefix("arg").is_some_and(|rest| rest.len() == 1 && rest.as_bytes()[0].is_ascii_digit())
 }
 
 impl Described<'_> {
@@ -135,8 +143,8 @@ impl Described<'_> {
 
     /// Every name it answers to.
     fn names(&self) -> Vec<&str> {
-        let others = self.cell.iter().flat_map(|c| &c.others);
-        std::iter::once(self.name()).chain(others.map(String::as_str)).collect()
+        let others = self.cell.iter().flat_map(|c| &c.others).map(String::as_str);
+        std::iter::once(self.name()).chain(others.filter(|n| !is_position(n))).collect()
     }
 
     fn print(&self, all: &[Described], sets: &BTreeMap<String, (usize, bool)>) -> Result<String> {
