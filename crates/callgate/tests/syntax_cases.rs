@@ -2,7 +2,7 @@
 //! `CALLGATE_BLESS=1` writes the answers anew.
 
 use callgate::syntax::{self, Expect, Parsed, format};
-use callgate::{Policy, diagnostic::render_plain};
+use callgate::{Action, Policy, diagnostic::render_plain};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -137,6 +137,7 @@ fn built_in_policies_keep_their_promises() {
         let policy = parsed.policy.unwrap();
         assert_eq!(format(text).text, text, "{name} is not formatted");
         assert!(parsed.expects.len() > 5, "{name}");
+        let program = policy.compile().unwrap_or_else(|e| panic!("{name}: {e}"));
         for expect in &parsed.expects {
             for other in [0, 1, 0x8000_0000, u64::MAX] {
                 let mut data = expect.witness();
@@ -144,6 +145,8 @@ fn built_in_policies_keep_their_promises() {
                     *arg = given.unwrap_or(other);
                 }
                 assert_eq!(policy.eval(&data), expect.action, "{name}: {} with {data:?}", case(expect));
+                let returned = Action::from_ret(program.run(&data).ret);
+                assert_eq!(returned, expect.action, "{name}: {} with {data:?}", case(expect));
             }
         }
     }
