@@ -6,6 +6,7 @@ pub mod diagram;
 pub mod emit;
 mod hash;
 pub mod lift;
+pub mod lint;
 pub mod lower;
 pub mod policy;
 pub mod program;

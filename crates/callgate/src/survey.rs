@@ -106,7 +106,7 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
     }
 
     /// What is left to ask once the audit token is known.
-    fn at_token(&self, token: u32) -> Ref {
+    pub(crate) fn at_token(&self, token: u32) -> Ref {
         let mut at = self.root();
         while let Some(node) = at.node_index().map(|i| self.node(i)) {
             if node.level >= 32 {
@@ -123,7 +123,9 @@ fn merge(ranges: Vec<RangeInclusive<u32>>) -> Vec<RangeInclusive<u32>> {
     let mut out: Vec<RangeInclusive<u32>> = Vec::new();
     for range in ranges {
         match out.last_mut() {
-            Some(last) if last.end().checked_add(1) == Some(*range.start()) => *last = *last.start()..=*range.end(),
+            Some(last) if last.end().checked_add(1) == Some(*range.start()) => {
+                *last = *last.start()..=*range.end()
+            }
             _ => out.push(range),
         }
     }
