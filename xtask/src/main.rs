@@ -13,7 +13,8 @@ usage: cargo xtask CHORE
 
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   crosscheck           compare data/ with tables that others made
-  import-kernel DIR    bring data/ up to the kernel source tree in DIR
+  import-kernel DIR [PART]
+                       bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
 ";
 
 fn main() -> ExitCode {
@@ -23,7 +24,8 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         ["crosscheck"] => crosscheck::run(),
-        ["import-kernel", tree] => import::kernel(tree),
+        ["import-kernel", tree] => import::kernel(tree, None),
+        ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

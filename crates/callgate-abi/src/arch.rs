@@ -125,10 +125,12 @@ impl Arch {
         Arch::ALL.iter().copied().find(|a| a.name() == name)
     }
 
-    /// The architecture of a call with this audit token and number.
+    /// The architecture of a call with this audit token and number. Under x86_64's token every number
+    /// from the x32 bit on counts as x32's, as filters have always tested it; the kernel knows none above
+    /// x32's last.
     pub fn of_call(token: u32, nr: u32) -> Option<Arch> {
         let arch = Arch::ALL.iter().copied().find(|a| a.token() == token)?;
-        Some(if arch == Arch::X86_64 && nr & Arch::X32_BIT != 0 { Arch::X32 } else { arch })
+        Some(if arch == Arch::X86_64 && nr >= Arch::X32_BIT { Arch::X32 } else { arch })
     }
 
     /// The other ABIs that a process of this one can come to use on a kernel that serves them all, by a mode

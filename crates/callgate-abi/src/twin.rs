@@ -3,9 +3,10 @@
 //! A filter that denies `openat` and permits `openat2` has denied nothing. Three lists say where that
 //! can happen: [`families`] of calls that stand in for one another, [`routes`] by which one call does
 //! another's work (`socketcall`, `ipc`, io_uring's operations), and [`blind_spots`], the arguments
-//! whose meaning lies behind a pointer.
+//! whose meaning lies behind a pointer. The forms of one call for other word sizes and time widths are
+//! in [`crate::variant`]; many are here too, where the kernel does the same for both.
 //!
-//! Source: `data/twins.txt`.
+//! Source: `data/twins.txt`, `data/multiplex.txt`.
 
 use crate::arch::Arch;
 use crate::syscall::Syscall;
@@ -16,8 +17,6 @@ use crate::tables::twin as table;
 pub enum Kinship {
     /// One kernel function does the work of all.
     Same,
-    /// The same call for another word size, time width or calling convention.
-    Variant,
     /// Different code, but whoever wants the effect gets it.
     Effect,
 }
@@ -213,7 +212,8 @@ mod tests {
             let name = variant.name();
             let plain = ["_time64", "64", "32"].iter().find_map(|end| name.strip_suffix(end));
             let Some(plain) = plain.and_then(Syscall::from_name) else { continue };
-            if !of(plain).any(|f| f.has(variant)) {
+            let known = crate::variant::of(plain).any(|v| v.older == variant || v.newer == variant);
+            if !known && !of(plain).any(|f| f.has(variant)) {
                 lonely.push(name);
             }
         }

@@ -39,6 +39,16 @@ pub(crate) enum Verb {
     Asm(Asm),
     /// Say what a filter does with one call, and which rule decided
     Emu(Emu),
+    /// Say what a filter means: every call, condition and action
+    Explain(Explain),
+    /// Say what changes from one filter to another
+    Diff(Diff),
+    /// Prove a sentence about a filter, or find a call that contradicts it
+    Prove(Prove),
+    /// Make a program shorter, proved equal
+    Optimize(Optimize),
+    /// Make one program of a stack of filters, proved equal
+    Merge(Merge),
     /// Show help on a topic: `policy`, or a verb
     Help(Help),
 }
@@ -205,4 +215,95 @@ pub(crate) struct Emu {
 pub(crate) struct Help {
     /// `policy`, or a verb
     pub(crate) topic: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate explain filter.bpf\n         callgate explain docker.json socket clone")]
+pub(crate) struct Explain {
+    /// A policy or a filter
+    pub(crate) input: String,
+    /// Only these calls
+    pub(crate) calls: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Write it as a policy instead, proved to mean the same
+    #[arg(long = "as", value_name = "cg", value_parser = ["cg"])]
+    pub(crate) as_policy: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate diff old.cg new.cg\nExits 1 where the two differ, 0 where they do not.")]
+pub(crate) struct Diff {
+    /// The filter before
+    pub(crate) a: String,
+    /// The filter after
+    pub(crate) b: String,
+    /// Only this call; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) call: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Accepted for the habit: differences always exit 1
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples: callgate prove a.bpf equal b.cg\n          \
+    callgate prove new.cg no-weaker-than old.cg\n          \
+    callgate prove web.cg never allow execve, execveat\n          \
+    callgate prove web.cg always allows '{read, write}'\n\
+    PROVED exits 0; NOT PROVED, with a call that shows why, and UNKNOWN exit 1.")]
+pub(crate) struct Prove {
+    /// A policy or a filter
+    pub(crate) input: String,
+    /// `equal`, `no-weaker-than`, `never` or `always`
+    pub(crate) relation: String,
+    /// The other input; or `allow CALLS` in the policy language
+    pub(crate) operands: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate optimize filter.bpf -o shorter.bpf")]
+pub(crate) struct Optimize {
+    /// A program, or a policy
+    pub(crate) input: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// The form of the result
+    #[arg(long, short = 't', value_enum, default_value_t)]
+    pub(crate) to: ProgramForm,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate merge oldest.bpf newer.bpf -o merged.bpf")]
+pub(crate) struct Merge {
+    /// The filters, in the order in which they would be loaded
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) inputs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Write a policy in callgate's language instead of a program
+    #[arg(long)]
+    pub(crate) policy: bool,
+    /// The form of the program
+    #[arg(long, short = 't', value_enum, default_value_t)]
+    pub(crate) to: ProgramForm,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }

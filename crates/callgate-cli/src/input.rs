@@ -49,7 +49,7 @@ fn capabilities(text: &str) -> Result<Capabilities, String> {
 }
 
 fn kernel(text: &str) -> Result<Kernel, String> {
-    Kernel::parse(text).ok_or_else(|| "a kernel version is two numbers, as 6.1".into())
+    Kernel::from_release(text).ok_or_else(|| "a kernel version is two numbers, as 6.1".into())
 }
 
 fn runtime(text: &str) -> Result<Runtime, String> {

@@ -4,6 +4,7 @@ mod args;
 mod failure;
 mod input;
 mod output;
+mod report;
 mod say;
 mod verbs;
 
@@ -32,6 +33,11 @@ fn main() -> ExitCode {
         Verb::Disasm(verb) => verbs::disasm::disasm(verb, &say),
         Verb::Asm(verb) => verbs::asm::asm(verb, &say),
         Verb::Emu(verb) => verbs::emu::emu(verb, &say),
+        Verb::Explain(verb) => verbs::explain::explain(verb, &say),
+        Verb::Diff(verb) => verbs::diff::diff(verb, &say),
+        Verb::Prove(verb) => verbs::prove::prove(verb, &say),
+        Verb::Optimize(verb) => verbs::optimize::optimize(verb, &say),
+        Verb::Merge(verb) => verbs::merge::merge(verb, &say),
         Verb::Help(verb) => verbs::help::help(verb, &say),
     };
     match done {

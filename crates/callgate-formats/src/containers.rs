@@ -30,6 +30,10 @@ struct Containers {
 }
 
 impl Dialect for Containers {
+    fn host(&self) -> Arch {
+        self.host
+    }
+
     fn keys(&self) -> &'static [&'static str] {
         &[
             "defaultAction",

@@ -1,7 +1,10 @@
 //! What a file is, and why it is taken for that.
 
+mod text;
+
 use crate::json;
 use crate::tree::{At, Keys, Value};
+use callgate::program::container::{self, Container};
 use std::path::Path;
 
 macro_rules! formats {
@@ -88,8 +91,14 @@ pub struct Detected {
 /// assert_eq!(found.why, "it has defaultAction and syscalls, and no key of another dialect");
 /// ```
 pub fn detect(path: Option<&Path>, bytes: &[u8]) -> Option<Detected> {
-    let text = std::str::from_utf8(bytes).ok();
-    text.and_then(json_like).or_else(|| text.and_then(yaml_like)).or_else(|| path.and_then(by_name))
+    let Some(text) = std::str::from_utf8(bytes).ok().filter(|t| !t.contains('\0')) else {
+        return program(bytes);
+    };
+    json_like(text, path)
+        .or_else(|| yaml_like(text))
+        .or_else(|| text::sniff(text, path))
+        .or_else(|| program(bytes))
+        .or_else(|| path.and_then(by_name))
 }
 
 fn found(format: Format, why: impl Into<String>) -> Option<Detected> {
@@ -97,26 +106,47 @@ fn found(format: Format, why: impl Into<String>) -> Option<Detected> {
 }
 
 fn by_name(path: &Path) -> Option<Detected> {
-    let extension = path.extension()?.to_str()?;
-    let format = match extension {
-        "cg" => Format::Callgate,
-        "bpf" => Format::Bpf,
-        _ => return None,
-    };
-    found(format, format!("the name ends in .{extension}"))
+    match path.extension()?.to_str()? {
+        "bpf" => found(Format::Bpf, "the name ends in .bpf"),
+        _ => None,
+    }
 }
 
-fn json_like(text: &str) -> Option<Detected> {
+/// A program, in one of the wrappings the core library reads.
+fn program(bytes: &[u8]) -> Option<Detected> {
+    let container::Detected { container, why } = container::detect(bytes)?;
+    let format = match container {
+        Container::C | Container::Macros | Container::Bytes => Format::C,
+        Container::Rust => Format::Rust,
+        Container::SeccompTools | Container::Ceccomp => Format::Disasm,
+        Container::Asm | Container::SeccompToolsAsm => Format::Asm,
+        _ => Format::Bpf,
+    };
+    found(format, why)
+}
+
+fn json_like(text: &str, path: Option<&Path>) -> Option<Detected> {
     if !text.trim_start().starts_with('{') {
         return None;
     }
-    let root = json::parse(text).ok()?;
+    let Ok(root) = json::parse(text) else {
+        // The reader will say what is wrong with it.
+        return match () {
+            () if text.contains("\"defaultAction\"") => {
+                found(Format::Oci, "it speaks of defaultAction, though it is not JSON")
+            }
+            () if text.contains("_action\"") && text.contains("\"filter\"") => {
+                found(Format::Seccompiler, "it speaks of filters and their actions, though it is not JSON")
+            }
+            () => None,
+        };
+    };
     let at = At::root(&root, Keys::AnyCase);
     if at.get("linux").is_some_and(|l| l.has("seccomp")) {
         return found(Format::Oci, "it has linux.seccomp, as a bundle's config.json");
     }
     if at.has("defaultAction") || at.has("syscalls") {
-        return container_profile(&at);
+        return container_profile(&at, path);
     }
     let filters = at.members().ok()?.next().is_some()
         && at.members().ok()?.all(|(_, thread)| {
@@ -129,7 +159,7 @@ fn json_like(text: &str) -> Option<Detected> {
     }
 }
 
-fn container_profile(at: &At<'_, '_>) -> Option<Detected> {
+fn container_profile(at: &At<'_, '_>, path: Option<&Path>) -> Option<Detected> {
     let rules = at.get("syscalls");
     let in_rule = |key: &str, kind: fn(&Value) -> bool| {
         rules
@@ -142,6 +172,9 @@ fn container_profile(at: &At<'_, '_>) -> Option<Detected> {
     }
     if in_rule("errno", |v| matches!(v, Value::String(_))) {
         return found(Format::Containers, "a rule has an errno by name, which only containers-common knows");
+    }
+    if path.is_some_and(|p| p.ends_with("containers/seccomp.json")) {
+        return found(Format::Containers, "the name ends in containers/seccomp.json");
     }
     if at.has("archMap") {
         return found(Format::Docker, "it has archMap, a key of Docker's dialect");

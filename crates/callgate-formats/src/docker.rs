@@ -1,6 +1,6 @@
 //! Docker's profile dialect (moby): OCI with conditions on the host and a table of architectures.
 
-use crate::host::{Capabilities, Kernel};
+use crate::host::Capabilities;
 use crate::import::{Collect, Import};
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
@@ -8,6 +8,7 @@ use crate::profile::{self, Dialect};
 use crate::tree::{At, Keys, Node};
 use crate::{Format, runtime};
 use callgate::Arch;
+use callgate::abi::Kernel;
 
 /// Reads a Docker profile.
 pub(crate) fn read(root: &Node, format: Format, options: &Options) -> Result<Import, Error> {
@@ -29,6 +30,10 @@ struct Docker {
 }
 
 impl Dialect for Docker {
+    fn host(&self) -> Arch {
+        self.host
+    }
+
     fn keys(&self) -> &'static [&'static str] {
         &[
             "defaultAction",
@@ -134,9 +139,7 @@ fn min_kernel(at: &At<'_, '_>) -> Result<Option<Kernel>, Problem> {
         if digits(major) && digits(minor) { Some((major.parse().ok()?, minor.parse().ok()?)) } else { None }
     });
     match parts {
-        Some((major, minor)) if (major, minor) != (0, 0) => {
-            Ok(Some(Kernel { major: major.into(), minor: minor.into() }))
-        }
+        Some((major, minor)) if (major, minor) != (0, 0) => Ok(Some(Kernel::new(major.into(), minor.into()))),
         _ => Err(at.problem(format!("{text:.20} is no kernel version of the form 4.8"))),
     }
 }

@@ -1,9 +1,10 @@
 //! Writing: what every writer returns, and the way to each of them.
 
 use crate::detect::Format;
-use crate::import::{Effect, Loss};
+use crate::import::{Effect, Loss, read};
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
+use crate::{container, prove, threads};
 use callgate::Policy;
 
 /// A policy written in another notation.
@@ -26,7 +27,8 @@ pub enum Accept {
     Any,
 }
 
-/// Writes a policy in a format.
+/// Writes a policy in a format. What was written is read back and compared with the policy, so the
+/// losses are those there are, each with the rule it concerns.
 ///
 /// # Errors
 /// When the format cannot be written, or cannot say the policy with no more than the losses that
@@ -39,13 +41,41 @@ pub fn write(policy: &Policy, format: Format, options: &Options) -> Result<Expor
     }
     let problems = refused
         .into_iter()
-        .map(|l| Problem::new(l.place.clone(), format!("{}: {} ({})", format.name(), l.what, l.effect)))
+        .map(|l| {
+            let problem =
+                Problem::new(l.place.clone(), format!("{}: {} ({})", format.name(), l.what, l.effect));
+            Problem { file: options.file.clone(), ..problem }
+        })
         .collect();
     Err(Error { problems })
 }
 
-fn write_as(_policy: &Policy, format: Format, _options: &Options) -> Result<Export, Error> {
-    Err(Error::new(Place::default(), format!("{} cannot be written", format.name())))
+fn write_as(policy: &Policy, format: Format, options: &Options) -> Result<Export, Error> {
+    let text = match format {
+        Format::Oci | Format::Docker | Format::Spo => container::write(policy, format, options)?,
+        Format::Seccompiler => threads::write(policy, options)?,
+        _ => return Err(Error::new(Place::default(), format!("{} cannot be written", format.name()))),
+    };
+    let losses = compare(policy, &text, format, options)?;
+    Ok(Export { bytes: text.into_bytes(), losses })
+}
+
+/// Reads back what was written, as the machine the policy is for would, and lists the differences.
+fn compare(policy: &Policy, text: &str, format: Format, options: &Options) -> Result<Vec<Loss>, Error> {
+    // A file for one architecture is for the policy's first.
+    let single = format == Format::Seccompiler;
+    let host = match policy.arches.first() {
+        Some(first) if single || !policy.arches.contains(&options.host) => *first,
+        _ => options.host,
+    };
+    let again =
+        Options { file: None, host, arches: None, ignore_unknown: false, pick: None, ..options.clone() };
+    let unsayable = |e: &dyn std::fmt::Display| {
+        Error::new(Place::default(), format!("{} cannot say this policy: {e}", format.name()))
+    };
+    let import = read(text, format, &again).map_err(|e| unsayable(&e))?;
+    let written = import.filter().map_err(|e| unsayable(&e))?;
+    prove::losses(policy, &written)
 }
 
 impl Accept {

@@ -1,7 +1,6 @@
-//! What conditions in profiles ask about the host: capabilities and the kernel's version.
+//! What conditions in profiles ask about the host beside its architecture and kernel: capabilities.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// A set of capabilities: the bounding set of the process the profile is for. Names are kept as the
 /// kernel writes them, `CAP_SYS_ADMIN`.
@@ -149,30 +148,6 @@ impl Capabilities {
     }
 }
 
-/// A kernel version as profiles compare it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Kernel {
-    /// The first number.
-    pub major: u32,
-    /// The second number.
-    pub minor: u32,
-}
-
-impl Kernel {
-    /// Reads the first two numbers of `uname -r` or of `6.12`; what follows the second is left out.
-    pub fn parse(text: &str) -> Option<Kernel> {
-        let (major, rest) = text.trim().split_once('.')?;
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        Some(Kernel { major: major.parse().ok()?, minor: rest[..end].parse().ok()? })
-    }
-}
-
-impl fmt::Display for Kernel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,16 +163,5 @@ mod tests {
         assert_eq!(Capabilities::container().iter().count(), 14);
         let error = Capabilities::parse("sys_admn").unwrap_err();
         assert_eq!(error, "unknown capability sys_admn; did you mean CAP_SYS_ADMIN?");
-    }
-
-    #[test]
-    fn kernel_versions() {
-        let v = |major, minor| Some(Kernel { major, minor });
-        assert_eq!(Kernel::parse("6.1.0-13-amd64"), v(6, 1));
-        assert_eq!(Kernel::parse("4.8"), v(4, 8));
-        assert_eq!(Kernel::parse("6.18-rc1"), v(6, 18));
-        assert_eq!(Kernel::parse("6"), None);
-        assert_eq!(Kernel::parse("6."), None);
-        assert!(v(4, 10) > v(4, 9));
     }
 }

@@ -5,7 +5,10 @@ use crate::detect::Format;
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::scan::{Pos, Source};
-use crate::{firejail, go_seccomp, kafel, minijail, oci, seccompiler, spo, suggest, systemd};
+use crate::{
+    android, firejail, go_seccomp, kafel, lxc, minijail, nsjail, oci, pledge, seccompiler, snapd, spo,
+    suggest, systemd,
+};
 use callgate::{Action, Arch, Origin, Policy, Syscall};
 use std::fmt;
 use std::sync::Arc;
@@ -120,10 +123,11 @@ pub struct Listener {
 /// Reads a file of a known format.
 ///
 /// ```
+/// use callgate::Action;
 /// use callgate_formats::{Format, Options, read};
 /// let text = r#"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}"#;
 /// let import = read(text, Format::Oci, &Options::default()).unwrap();
-/// assert_eq!(import.policies[0].policy.rules.len(), 2);
+/// assert_eq!(import.policies[0].policy.default, Action::Errno(callgate::Errno::EPERM));
 /// ```
 ///
 /// # Errors
@@ -147,6 +151,11 @@ fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Erro
         Format::Seccompiler => seccompiler::read(text, options),
         Format::GoSeccomp => go_seccomp::read(text, options),
         Format::Firejail => firejail::read(text, options),
+        Format::Android => android::read(text, options),
+        Format::Pledge => pledge::read(text, options),
+        Format::Nsjail => nsjail::read(text, options),
+        Format::Snapd => snapd::read(text, options),
+        Format::Lxc => lxc::read(text, options),
         Format::Kafel => kafel::read(text, options),
         Format::Systemd => systemd::read(text, options),
         Format::Minijail | Format::MinijailPython => minijail::read(text, format, options),

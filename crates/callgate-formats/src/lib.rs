@@ -7,35 +7,45 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod android;
+mod container;
 mod containers;
 mod detect;
 mod docker;
 mod export;
-mod go_seccomp;
 mod firejail;
+mod flat;
+mod go_seccomp;
 mod host;
 mod import;
 mod json;
 mod kafel;
 mod libseccomp;
+mod lxc;
 mod minijail;
+mod nsjail;
 mod oci;
 mod options;
 mod place;
+mod pledge;
 mod profile;
+mod prove;
 mod runtime;
-mod seccompiler;
-mod spo;
 mod scan;
+mod seccompiler;
+mod snapd;
+mod spo;
 mod stack;
 mod suggest;
 mod systemd;
+mod threads;
 mod tree;
 mod yaml;
 
+pub use callgate::abi::Kernel;
 pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, write};
-pub use host::{Capabilities, Kernel};
+pub use host::Capabilities;
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
 pub use minijail::Constants;
 pub use options::{Open, Options, Runtime};

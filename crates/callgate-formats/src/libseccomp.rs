@@ -13,6 +13,7 @@
 //! - foreign architectures, and x32 numbers where x32 is not in the set, get the bad-architecture
 //!   action, except number 0xffffffff, which goes through the rules.
 
+use callgate::abi::multiplex::Multiplexer;
 use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Op, Origin, Policy, Rule, Syscall, Width};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -68,6 +69,17 @@ pub(crate) enum Refused {
     Arguments,
 }
 
+impl Refused {
+    /// The reason, in words.
+    pub(crate) fn why(self) -> &'static str {
+        match self {
+            Refused::Default => "its action is the default action",
+            Refused::Conflict(_) => "the same conditions have another action already",
+            Refused::Arguments => "one argument is compared twice",
+        }
+    }
+}
+
 #[derive(Default)]
 struct Entry {
     always: Option<(Action, usize)>,
@@ -110,6 +122,11 @@ impl RuleSet {
     /// The place of a source.
     pub(crate) fn origin(&self, source: usize) -> &Origin {
         &self.sources[source]
+    }
+
+    /// The places of all sources, by number.
+    pub(crate) fn origins(&self) -> &[Origin] {
+        &self.sources
     }
 
     /// Adds one rule: all of `compares` must hold.
@@ -413,45 +430,13 @@ fn interval(op: Op) -> Option<(u64, u64)> {
     })
 }
 
-/// The calls `socketcall` and `ipc` stand for, with the number that selects them
-/// (`include/uapi/linux/net.h`, `include/uapi/linux/ipc.h`).
-const MULTIPLEXED: [(&str, &str, u64); 32] = [
-    ("socketcall", "socket", 1),
-    ("socketcall", "bind", 2),
-    ("socketcall", "connect", 3),
-    ("socketcall", "listen", 4),
-    ("socketcall", "accept", 5),
-    ("socketcall", "getsockname", 6),
-    ("socketcall", "getpeername", 7),
-    ("socketcall", "socketpair", 8),
-    ("socketcall", "send", 9),
-    ("socketcall", "recv", 10),
-    ("socketcall", "sendto", 11),
-    ("socketcall", "recvfrom", 12),
-    ("socketcall", "shutdown", 13),
-    ("socketcall", "setsockopt", 14),
-    ("socketcall", "getsockopt", 15),
-    ("socketcall", "sendmsg", 16),
-    ("socketcall", "recvmsg", 17),
-    ("socketcall", "accept4", 18),
-    ("socketcall", "recvmmsg", 19),
-    ("socketcall", "sendmmsg", 20),
-    ("ipc", "semop", 1),
-    ("ipc", "semget", 2),
-    ("ipc", "semctl", 3),
-    ("ipc", "semtimedop", 4),
-    ("ipc", "msgsnd", 11),
-    ("ipc", "msgrcv", 12),
-    ("ipc", "msgget", 13),
-    ("ipc", "msgctl", 14),
-    ("ipc", "shmat", 21),
-    ("ipc", "shmdt", 22),
-    ("ipc", "shmget", 23),
-    ("ipc", "shmctl", 24),
-];
-
 /// The multiplexer through which a call can also be made, and the number that selects it there.
 fn multiplexed(call: Syscall) -> Option<(Syscall, u64)> {
-    let (outer, _, number) = MULTIPLEXED.iter().find(|m| m.1 == call.name())?;
-    Some((Syscall::from_name(outer)?, *number))
+    Multiplexer::ALL.into_iter().find_map(|m| {
+        let (number, _) = m.calls().find(|c| c.1 == call)?;
+        Some((m.call(), u64::from(number)))
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use crate::place::Error;
 use crate::profile::{self, Dialect};
 use crate::tree::{At, Keys, Node};
 use crate::{Format, containers, docker, json, runtime};
+use callgate::Arch;
 
 /// Reads a container profile: `format` says how it is decoded, unless the runtime reads every profile
 /// in its own way.
@@ -34,7 +35,7 @@ fn read_oci(root: &Node, format: Format, options: &Options) -> Result<Import, Er
         Some(Runtime::Crun | Runtime::Youki) => Keys::Exact,
         _ => Keys::AnyCase,
     };
-    let dialect = Oci { crun: options.runtime == Some(Runtime::Crun) };
+    let dialect = Oci { host: options.host, crun: options.runtime == Some(Runtime::Crun) };
     let root = At::root(root, keys);
     let linux = root.get("linux");
     let profile = match &linux {
@@ -53,11 +54,16 @@ fn read_oci(root: &Node, format: Format, options: &Options) -> Result<Import, Er
 
 /// The plain decoding: keys of other dialects are ignored, with a note.
 pub(crate) struct Oci {
+    pub(crate) host: Arch,
     /// Whether an error number beside an action that takes none is refused.
     pub(crate) crun: bool,
 }
 
 impl Dialect for Oci {
+    fn host(&self) -> Arch {
+        self.host
+    }
+
     fn keys(&self) -> &'static [&'static str] {
         &[
             "defaultAction",

@@ -1,8 +1,10 @@
 //! What a reader or writer is told beside the text.
 
 use crate::export::Accept;
-use crate::host::{Capabilities, Kernel};
+use crate::host::Capabilities;
+use crate::import::{Flags, Listener};
 use crate::minijail::Constants;
+use callgate::abi::Kernel;
 use callgate::{Action, Arch};
 use std::path::Path;
 use std::sync::Arc;
@@ -30,12 +32,17 @@ pub struct Options {
     pub runtime: Option<Runtime>,
     /// The default action where a notation leaves it to the command line of its tool (minijail).
     pub default: Option<Action>,
-    /// A constants file for minijail policies, instead of the built-in values.
-    pub constants: Option<Arc<Constants>>,
     /// Leave out names nobody knows, and list them as losses, instead of refusing the file.
     pub ignore_unknown: bool,
-    /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them.
+    /// A constants file for minijail policies, instead of the built-in values.
+    pub constants: Option<Arc<Constants>>,
+    /// The one policy of several to read (`vmm.json#vcpu`); `None` reads all of them. Writers of formats
+    /// that name their policies use it as the name.
     pub pick: Option<Arc<str>>,
+    /// The flags to write into a file whose format has a place for them.
+    pub flags: Option<Flags>,
+    /// The listener to write into a file whose format has a place for it.
+    pub listener: Option<Listener>,
     /// Which losses [`crate::write`] accepts.
     pub accept: Accept,
     /// How to get at files the file refers to. `None`: such a reference is an error.
@@ -53,9 +60,11 @@ impl Options {
             kernel: None,
             runtime: None,
             default: None,
-            constants: None,
             ignore_unknown: false,
             pick: None,
+            constants: None,
+            flags: None,
+            listener: None,
             accept: Accept::Lossless,
             open: None,
         }
@@ -81,6 +90,8 @@ impl std::fmt::Debug for Options {
             .field("default", &self.default)
             .field("ignore_unknown", &self.ignore_unknown)
             .field("pick", &self.pick)
+            .field("flags", &self.flags)
+            .field("listener", &self.listener)
             .field("accept", &self.accept)
             .finish_non_exhaustive()
     }

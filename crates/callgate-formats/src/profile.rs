@@ -31,6 +31,9 @@ pub(crate) struct ProfileRule {
 
 /// What the dialects decode differently inside `syscalls`.
 pub(crate) trait Dialect {
+    /// The architecture whose numbering bare error numbers are in.
+    fn host(&self) -> Arch;
+
     /// The keys of the profile it knows.
     fn keys(&self) -> &'static [&'static str];
 
@@ -295,14 +298,18 @@ fn errno<'p, 't>(
                 .problem(format!("error number {n} is above {MAX_ERRNO}, the largest libseccomp takes")));
         }
         if n != 0 || !dialect.zero_errno_is_unset() {
-            found = Some((u16::try_from(n).unwrap_or(u16::MAX), number));
+            let n = u16::try_from(n).unwrap_or(u16::MAX);
+            let errno = Errno::from_raw_on(n, dialect.host()).unwrap_or(Errno(n));
+            found = Some((errno.0, number));
         }
     }
     if let Some(name_at) = name_key.and_then(|k| at.get(k)) {
         let name = name_at.string()?;
         if !name.is_empty() {
             let number = match name.parse::<u16>() {
-                Ok(n) if u64::from(n) <= MAX_ERRNO => n,
+                Ok(n) if u64::from(n) <= MAX_ERRNO => {
+                    Errno::from_raw_on(n, dialect.host()).unwrap_or(Errno(n)).0
+                }
                 Ok(n) => {
                     return Err(name_at.problem(format!("error number {n} is above {MAX_ERRNO}")));
                 }
@@ -345,7 +352,7 @@ fn compare(at: &At<'_, '_>, dialect: &dyn Dialect, collect: &mut Collect) -> Res
         "SCMP_CMP_MASKED_EQ" => Op::MaskedEq { mask: value, value: two },
         other => {
             let problem = op_at.problem(format!("unknown operator {other:.40}"));
-            let known = ["NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"].map(|o| format!("SCMP_CMP_{o}"));
+            let known = ["EQ", "NE", "LT", "LE", "GE", "GT", "MASKED_EQ"].map(|o| format!("SCMP_CMP_{o}"));
             return Err(match suggest::nearest(other, known.iter().map(String::as_str)) {
                 Some(near) => problem.help(format!("did you mean {near}?")),
                 None => problem,

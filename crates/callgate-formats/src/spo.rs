@@ -6,6 +6,7 @@ use crate::place::{Error, Problem};
 use crate::profile::{self, Dialect};
 use crate::tree::{At, Keys};
 use crate::{Effect, Format, runtime, yaml};
+use callgate::Arch;
 
 /// Reads every `SeccompProfile` of a YAML file; several are alternatives, named by `metadata.name`.
 pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
@@ -59,7 +60,7 @@ fn object(at: &At<'_, '_>, options: &Options) -> Result<Import, Error> {
     if disabled {
         collect.note(spec.place(), "the profile is disabled; it is read all the same");
     }
-    let profile = profile::decode(&spec, &Spo, &mut collect)?;
+    let profile = profile::decode(&spec, &Spo { host: options.host }, &mut collect)?;
     if profile.default.is_none() {
         let problem = spec.problem("defaultAction is missing");
         return Err(match foreign {
@@ -98,9 +99,15 @@ fn base_profile(at: &At<'_, '_>, name: &str, collect: &mut Collect) {
     }
 }
 
-struct Spo;
+struct Spo {
+    host: Arch,
+}
 
 impl Dialect for Spo {
+    fn host(&self) -> Arch {
+        self.host
+    }
+
     fn keys(&self) -> &'static [&'static str] {
         &[
             "defaultAction",

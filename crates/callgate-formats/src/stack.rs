@@ -1,8 +1,9 @@
-//! Choosing among the policies of one file.
+//! The policies of one file: choosing among them, or putting them together.
 
 use crate::import::{Import, Named};
 use crate::place::{Error, Place, Problem};
 use crate::suggest;
+use callgate::{Filter, LowerError};
 
 impl Import {
     /// Adds the policies of another import, and what was said about them.
@@ -12,6 +13,25 @@ impl Import {
         self.notes.extend(other.notes);
         self.flags = self.flags.or(other.flags);
         self.listener = self.listener.take().or(other.listener);
+    }
+
+    /// The filter of the file: its one policy's, or of a stack what the kernel makes of it.
+    ///
+    /// # Errors
+    /// A policy cannot be lowered, or the file holds alternatives and none was picked.
+    pub fn filter(&self) -> Result<Filter, Error> {
+        if self.policies.len() > 1 && !self.stack {
+            let names: Vec<&str> = self.policies.iter().filter_map(|n| n.name.as_deref()).collect();
+            let problem = Problem::new(Place::default(), "the file holds several policies");
+            return Err(problem.help(format!("pick one of {}", names.join(", "))).into());
+        }
+        let fail = |e: &dyn std::fmt::Display| Error::new(Place::default(), e.to_string());
+        let mut filters = self.policies.iter().map(|n| n.policy.lower());
+        let first = filters.next().unwrap_or(Err(LowerError::NoArch)).map_err(|e| fail(&e))?;
+        filters.try_fold(first, |below, above| {
+            let above = above.map_err(|e| fail(&e))?;
+            below.stack(&above).map_err(|e| fail(&e))
+        })
     }
 
     /// The policy with this name.

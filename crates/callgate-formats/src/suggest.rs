@@ -25,6 +25,11 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     best
 }
 
+/// The names of constants that are worth suggesting.
+pub(crate) fn constants() -> impl Iterator<Item = &'static str> {
+    (0..4096).filter_map(|n| callgate::Errno(n).name())
+}
+
 /// Optimal string alignment distance, ignoring case.
 fn distance(a: &[char], b: &str) -> usize {
     let b: Vec<char> = b.chars().flat_map(char::to_lowercase).collect();

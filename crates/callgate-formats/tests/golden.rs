@@ -7,7 +7,7 @@ use callgate::abi::{Endian, Word};
 use callgate::{Arch, Filter, Program, Syscall};
 use callgate_formats::{Capabilities, Format, Kernel, Options, detect, read};
 use common::corpus;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Differences that are the reference's: the file, the calls, and why.
 const EXPLAINED: &[(&str, &[&str], &str)] = &[
@@ -88,7 +88,7 @@ fn container_profiles() {
         let format = detect(Some(&path), text.as_bytes()).unwrap().format;
         let options = Options {
             caps: Some(Capabilities::container()),
-            kernel: Some(Kernel { major: 6, minor: 1 }),
+            kernel: Some(Kernel::new(6, 1)),
             ignore_unknown: true,
             ..Options::new(Arch::X86_64)
         };

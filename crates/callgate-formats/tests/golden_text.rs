@@ -61,7 +61,8 @@ fn crosvm() {
     let Some(corpus) = corpus() else { return };
     let policies = corpus.join("policies/minijail/google+crosvm/jail/seccomp");
     let constants = |arch: &str| {
-        let path = corpus.join(format!("policies/minijail-constants/google+crosvm/jail/seccomp/{arch}/constants.json"));
+        let path = corpus
+            .join(format!("policies/minijail-constants/google+crosvm/jail/seccomp/{arch}/constants.json"));
         std::fs::read_to_string(path).ok().map(|t| Arc::new(Constants::read(&t).unwrap()))
     };
     let mut failed = Vec::new();
@@ -80,7 +81,9 @@ fn crosvm() {
             default: Some(Action::Trap(0)),
             constants: table,
             // Includes name the place the files are installed to.
-            open: Some(Arc::new(move |path| std::fs::read_to_string(folder.join(path.file_name().unwrap_or_default())))),
+            open: Some(Arc::new(move |path| {
+                std::fs::read_to_string(folder.join(path.file_name().unwrap_or_default()))
+            })),
             ..Options::new(arch)
         };
         if let Err(why) = compare(&corpus, pair, Format::MinijailPython, &options) {

@@ -72,6 +72,21 @@ impl Flags {
             | (self.tsync_esrch as u32) << 4
             | (self.wait_killable_recv as u32) << 5
     }
+
+    /// The flags of these `SECCOMP_FILTER_FLAG_*` bits (`no_new_privs`, which has none, is unset), and the
+    /// bits that are none of them.
+    pub const fn from_bits(bits: u32) -> (Flags, u32) {
+        let flags = Flags {
+            no_new_privs: false,
+            tsync: bits & 1 != 0,
+            log: bits & 1 << 1 != 0,
+            spec_allow: bits & 1 << 2 != 0,
+            new_listener: bits & 1 << 3 != 0,
+            tsync_esrch: bits & 1 << 4 != 0,
+            wait_killable_recv: bits & 1 << 5 != 0,
+        };
+        (flags, bits & !flags.bits())
+    }
 }
 
 const _: () = {
@@ -101,18 +116,29 @@ impl Default for Flags {
 /// be used between `fork` and `execve` and in a signal handler. When `seccomp(2)` does not exist and no
 /// flag needs it, `prctl(PR_SET_SECCOMP)` is used.
 ///
+/// ```
+/// use callgate_abi::{Action, Errno, Insn, insn::op};
+/// use callgate_sys::{Flags, install};
+///
+/// // `sethostname` fails with `EPERM` from now on, whoever calls it. (A real filter looks at the
+/// // architecture first.)
+/// let program = [
+///     Insn::stmt(op::LD_ABS, 0),
+///     Insn::jump(op::JEQ_K, libc::SYS_sethostname as u32, 0, 1),
+///     Insn::stmt(op::RET_K, Action::Errno(Errno::EPERM).to_ret()),
+///     Insn::stmt(op::RET_K, Action::ALLOW.to_ret()),
+/// ];
+/// install(&program, Flags::NEW)?;
+/// # Ok::<(), callgate_sys::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Error::Refused`] for an empty program or one of more than 4,096 instructions,
 /// [`Error::ThreadNotSynced`] when a thread could not follow (then no thread has the filter),
 /// [`Error::Call`] otherwise. `no_new_privs` stays set when the load fails after it.
 pub fn install(program: &[Insn], flags: Flags) -> Result<Option<OwnedFd>, Error> {
-    let len = match u16::try_from(program.len()) {
-        Ok(0) => return Err(Error::Refused { what: "the program is empty" }),
-        Ok(len) if usize::from(len) <= MAX_INSNS => len,
-        _ => return Err(Error::Refused { what: "the program has more than 4096 instructions" }),
-    };
-    let fprog = libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast() };
+    let fprog = fprog_of(program)?;
     if flags.no_new_privs {
         set_no_new_privs()?;
     }
@@ -123,7 +149,7 @@ pub fn install(program: &[Insn], flags: Flags) -> Result<Option<OwnedFd>, Error>
     if ret < 0 {
         let errno = errno();
         if errno == libc::ENOSYS && flags.bits() == 0 {
-            return load_by_prctl(&fprog).map(|()| None);
+            return load_by_prctl(program).map(|()| None);
         }
         return Err(Error::Call { call: LOAD, errno, hint: hint(errno, flags) });
     }
@@ -186,16 +212,26 @@ pub fn no_new_privs() -> Result<bool, Error> {
     }
 }
 
-fn load_by_prctl(fprog: &libc::sock_fprog) -> Result<(), Error> {
+/// Load by `prctl(PR_SET_SECCOMP)`, which knows no flags.
+pub(crate) fn load_by_prctl(program: &[Insn]) -> Result<(), Error> {
+    let fprog = fprog_of(program)?;
+    let mode = libc::SECCOMP_MODE_FILTER as usize;
     // SAFETY: the kernel only reads `fprog` and the program behind it, during the call.
-    let ret = unsafe {
-        prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER as usize, std::ptr::from_ref(fprog).addr())
-    };
+    let ret = unsafe { prctl(libc::PR_SET_SECCOMP, mode, (&raw const fprog).expose_provenance()) };
     if ret == 0 {
         return Ok(());
     }
     let errno = errno();
     Err(Error::Call { call: LOAD_PRCTL, errno, hint: hint(errno, Flags::NEW) })
+}
+
+fn fprog_of(program: &[Insn]) -> Result<libc::sock_fprog, Error> {
+    let len = match u16::try_from(program.len()) {
+        Ok(0) => return Err(Error::Refused { what: "the program is empty" }),
+        Ok(len) if usize::from(len) <= MAX_INSNS => len,
+        _ => return Err(Error::Refused { what: "the program has more than 4096 instructions" }),
+    };
+    Ok(libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast() })
 }
 
 /// What to do about a load that failed with `errno`.

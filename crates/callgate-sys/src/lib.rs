@@ -3,12 +3,25 @@
 //! Every system call this project makes on seccomp's behalf is here, behind functions that are safe to
 //! call, take and return owned descriptors, and name the call that failed.
 //!
-//! * [`install`]: put a filter on this thread or on all threads;
+//! * [`mod@install`]: put a filter on this thread or on all threads;
 //! * [`spawn`]: start a command under filters and stay out of its way;
 //! * [`listener`]: receive and answer the calls a filter hands over;
 //! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
+//! * [`trial`]: see what the kernel does with calls under a program;
+//! * [`probe`]: find out what this kernel lets this process do;
 //! * [`error`]: how every failure is told.
+//!
+//! ```
+//! use callgate_abi::{Action, Insn, insn::op};
+//! use callgate_sys::{Command, Flags, Outcome};
+//!
+//! // A filter that lets everything through.
+//! let program = [Insn::stmt(op::RET_K, Action::ALLOW.to_ret())];
+//! let outcome = Command::new(&["sh", "-c", "exit 7"])?.filter(&program, Flags::NEW).spawn()?.wait()?;
+//! assert_eq!(outcome, Outcome::Exited(7));
+//! # Ok::<(), callgate_sys::Failure>(())
+//! ```
 //!
 //! # Safety
 //!
@@ -21,6 +34,7 @@ pub mod install;
 pub mod listener;
 pub mod memory;
 pub mod pidfd;
+pub mod probe;
 pub mod process;
 pub mod ptrace;
 mod raw;

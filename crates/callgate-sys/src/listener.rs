@@ -6,13 +6,13 @@
 //! # Safety
 //!
 //! The kernel writes at most `seccomp_notif` bytes, as `SECCOMP_GET_NOTIF_SIZES` tells; [`Listener::new`]
-//! refuses a kernel whose structure is larger than [`Buffer`]. All other arguments are read only during the
+//! refuses a kernel whose structure is larger than the buffer it is given. All other arguments are read only during the
 //! call. A wrong descriptor is answered with `ENOTTY` or `EINVAL`, it cannot break memory.
 #![expect(unsafe_code, reason = "ioctl")]
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callgate_abi::{Errno, SeccompData};
 
@@ -35,6 +35,25 @@ const SYNC_WAKE_UP: libc::c_ulong = 1;
 struct Buffer([u8; 256]);
 
 /// The supervisor's end of a filter loaded with [`Flags::new_listener`](crate::Flags::new_listener).
+///
+/// ```
+/// use callgate_abi::{Action, Insn, insn::op};
+/// use callgate_sys::{Command, Flags};
+///
+/// // Every call asks first.
+/// let program = [Insn::stmt(op::RET_K, Action::Notify(0).to_ret())];
+/// let flags = Flags { new_listener: true, ..Flags::NEW };
+/// let mut child = Command::new(&["true"])?.filter(&program, flags).spawn()?;
+/// if let Some(listener) = child.listener()? {
+///     while let Some(call) = listener.recv()? {
+///         println!("thread {} makes call {}", call.tid, call.data.nr);
+///         // Gone or not: there is nothing more to do about it.
+///         let _ = listener.respond_continue(call.id)?;
+///     }
+/// }
+/// assert_eq!(child.wait()?.exit_code(), 0);
+/// # Ok::<(), callgate_sys::Failure>(())
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
@@ -168,10 +187,11 @@ impl Listener {
     /// When `poll(2)` fails for another reason than a signal.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<Readiness, Error> {
         let mut poll = libc::pollfd { fd: self.raw(), events: libc::POLLIN, revents: 0 };
-        let deadline = timeout.map(|t| std::time::Instant::now() + t);
+        // A time too far away to be told is for ever.
+        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
         loop {
             let left = deadline.map_or(-1, |d| {
-                let left = d.saturating_duration_since(std::time::Instant::now());
+                let left = d.saturating_duration_since(Instant::now());
                 // Rounded up, so as not to spin through the last millisecond.
                 i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
             });

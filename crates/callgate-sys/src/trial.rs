@@ -14,7 +14,7 @@ use callgate_abi::{Arch, Insn, SeccompData};
 
 use crate::error::Error;
 use crate::install::{Flags, install};
-use crate::raw::fork_raw;
+use crate::raw::{fork_raw, leave};
 use crate::shared::{Shared, ZeroInit};
 
 /// How many calls one child tries at most.
@@ -47,6 +47,7 @@ unsafe impl ZeroInit for Page {}
 /// audit token of each call picks the convention: the native one, or `int 0x80` on x86_64.
 ///
 /// # Errors
+///
 /// The load failed, no child could be made, or a call's convention cannot be used from this code.
 pub fn attempt(program: &[Insn], calls: &[SeccompData]) -> Result<Vec<Fate>, Error> {
     if calls.iter().any(|c| !can_make(c.arch)) {
@@ -70,7 +71,11 @@ pub fn attempt(program: &[Insn], calls: &[SeccompData]) -> Result<Vec<Fate>, Err
         }
         let failed = page.failed.load(Ordering::SeqCst);
         if failed != 0 {
-            return Err(Error::Call { call: "seccomp(SECCOMP_SET_MODE_FILTER)", errno: failed as i32, hint: "" });
+            return Err(Error::Call {
+                call: "seccomp(SECCOMP_SET_MODE_FILTER)",
+                errno: failed as i32,
+                hint: "",
+            });
         }
         let done = page.done.load(Ordering::SeqCst) as usize;
         fates.extend(page.results[..done].iter().map(|r| Fate::Returned(r.load(Ordering::SeqCst) as i64)));
@@ -90,7 +95,7 @@ fn child(program: &[Insn], calls: &[SeccompData], page: &Page) -> ! {
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const quiet) };
     if let Err(e) = install(program, Flags { no_new_privs: true, ..Flags::default() }) {
         page.failed.store(e.errno().unwrap_or(libc::EIO) as u32, Ordering::SeqCst);
-        exit();
+        leave(0);
     }
     for (i, call) in calls.iter().enumerate() {
         page.begun.store(i as u32 + 1, Ordering::SeqCst);
@@ -99,20 +104,7 @@ fn child(program: &[Insn], calls: &[SeccompData], page: &Page) -> ! {
         page.results[i].store(result as u64, Ordering::SeqCst);
         page.done.store(i as u32 + 1, Ordering::SeqCst);
     }
-    exit();
-}
-
-/// Ends this process, whatever the filter thinks of `exit_group`.
-fn exit() -> ! {
-    loop {
-        // SAFETY: plain values.
-        unsafe { libc::syscall(libc::SYS_exit_group, 0) };
-        // SAFETY: an instruction that cannot be executed kills the process where the call was denied.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            std::arch::asm!("ud2", options(noreturn))
-        };
-    }
+    leave(0)
 }
 
 /// Whether this code can make calls under the architecture with this audit token.

@@ -7,9 +7,11 @@ mod common;
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::time::{Duration, Instant};
 
+use callgate_sys::ptrace::trace_loads;
 use callgate_sys::{Command, Flags};
 use common::{allow_all, check};
 
@@ -23,6 +25,11 @@ struct Job {
 impl Job {
     /// Take a new terminal, and run `script` on it in the foreground.
     fn start(script: &str) -> Job {
+        Job::start_with(script, run)
+    }
+
+    /// The same with another runner.
+    fn start_with(script: &str, run: fn(&str) -> !) -> Job {
         // SAFETY: plain calls on descriptors and numbers; this process is a fresh fork with one thread.
         unsafe {
             let master = libc::posix_openpt(libc::O_RDWR | libc::O_CLOEXEC);
@@ -92,6 +99,11 @@ impl Job {
         status
     }
 
+    /// Until the runner has got over being continued and waits for the next signal.
+    fn until_attentive(&self) {
+        until("the runner waits", || state(self.runner) == 'S');
+    }
+
     /// The process the runner started: the number the script printed after `pid=`.
     fn command(&mut self) -> i32 {
         self.expect("pid=", 1);
@@ -105,6 +117,11 @@ fn run(script: &str) -> ! {
     let allow = allow_all();
     let command = Command::new(&["sh", "-c", script]).unwrap().filter(&allow, Flags::NEW);
     command.forward_signals().spawn().unwrap().wait().unwrap().pass_on()
+}
+
+fn run_traced(script: &str) -> ! {
+    let command = Command::new(&["sh", "-c", script]).unwrap();
+    trace_loads(command, &mut |_| ControlFlow::Continue(())).unwrap().pass_on()
 }
 
 /// The state letter of a process.
@@ -187,6 +204,7 @@ fn job_control_stops_and_continues_both() {
         assert!(libc::WIFCONTINUED(job.status()));
         until("the command continues", || state(command) == 'S');
         // A stop and a continuation sent to the runner alone.
+        job.until_attentive();
         job.kill(job.runner, libc::SIGTSTP);
         assert!(libc::WIFSTOPPED(job.status()));
         assert_eq!(state(command), 'T');
@@ -194,12 +212,39 @@ fn job_control_stops_and_continues_both() {
         assert!(libc::WIFCONTINUED(job.status()));
         until("the command continues again", || state(command) == 'S');
         // SIGSTOP sent to the command alone.
+        job.until_attentive();
         job.kill(command, libc::SIGSTOP);
         let status = job.status();
         assert!(libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGSTOP, "{status:#x}");
         job.kill(job.runner, libc::SIGCONT);
         assert!(libc::WIFCONTINUED(job.status()));
         until("the command continues a third time", || state(command) == 'S');
+        job.until_attentive();
+        job.press(3);
+        let status = job.status();
+        assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGINT, "{status:#x}");
+    });
+}
+
+#[test]
+fn a_tracer_is_not_noticed_either() {
+    check(|| {
+        let mut job = Job::start_with("echo pid=$$; exec sleep 60", run_traced);
+        let command = job.command();
+        until("sleep runs", || state(command) == 'S');
+        job.press(26);
+        let status = job.status();
+        assert!(libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGTSTP, "{status:#x}");
+        assert_eq!(state(command), 't');
+        job.kill(-job.runner, libc::SIGCONT);
+        assert!(libc::WIFCONTINUED(job.status()));
+        until("the command continues", || state(command) == 'S');
+        job.until_attentive();
+        job.kill(job.runner, libc::SIGTSTP);
+        assert!(libc::WIFSTOPPED(job.status()));
+        job.kill(job.runner, libc::SIGCONT);
+        assert!(libc::WIFCONTINUED(job.status()));
+        until("the command continues again", || state(command) == 'S');
         job.press(3);
         let status = job.status();
         assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGINT, "{status:#x}");

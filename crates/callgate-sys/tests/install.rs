@@ -184,3 +184,12 @@ fn a_second_listener_is_busy() {
         assert_eq!(install(&notify, flags).unwrap_err().errno(), Some(libc::EPERM));
     });
 }
+
+#[test]
+fn flags_are_their_bits() {
+    for bits in 0..64 {
+        let (flags, rest) = Flags::from_bits(bits);
+        assert_eq!((flags.bits(), rest), (bits, 0));
+    }
+    assert_eq!(Flags::from_bits(0xffff_ffff).1, 0xffff_ffc0);
+}

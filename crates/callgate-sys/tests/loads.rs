@@ -163,7 +163,7 @@ ready, go = threading.Event(), threading.Event()
 t = threading.Thread(target=other); t.start(); ready.wait()
 load(1)
 go.set(); t.join()
-load(1)
+load(2)
 threading.Thread(target=lambda: os.execvp('true', ['true'])).start()
 while True: threading.Event().wait(1)
 ";

@@ -40,7 +40,7 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
     pub fn survey(&self, arch: Option<Arch>, usual: impl Fn(&L) -> i64) -> Result<Survey<L>, RenderError> {
         let at = match arch {
             Some(arch) => self.at_token(arch.token()),
-            None => self.at_token(self.unknown_token().unwrap_or(0)),
+            None => self.at_token(self.foreign_token()),
         };
         let numbers = self.segments(at, Word::NR, MOST_NUMBERS).ok_or(RenderError::ManyNumbers)?;
         let (from, to) = match arch {
@@ -92,6 +92,11 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
     pub fn arches(&self) -> Vec<Arch> {
         let unknown = self.unknown_token().map(|t| self.at_token(t));
         Arch::ALL.iter().copied().filter(|a| Some(self.at_token(a.token())) != unknown).collect()
+    }
+
+    /// An audit token that stands for every architecture nobody named.
+    pub fn foreign_token(&self) -> u32 {
+        self.unknown_token().unwrap_or(0)
     }
 
     /// An audit token that belongs to no known architecture and that the diagram does not single out.

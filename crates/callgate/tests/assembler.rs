@@ -2,6 +2,7 @@
 
 mod corpus;
 
+use callgate::Syscall;
 use callgate::abi::insn::op;
 use callgate::abi::{Arch, Endian, Insn};
 use callgate::program::Code;
@@ -123,6 +124,24 @@ proptest! {
     ) {
         let endian = if big { Endian::Big } else { Endian::Little };
         comes_back(&Code { insns, endian }, arch);
+    }
+
+    /// Behind tests that leave one call, arguments and constants have names.
+    #[test]
+    fn anything_about_one_call_comes_back(
+        call in prop::sample::select(Syscall::of_arch(Arch::X86_64).map(|(nr, _)| nr).collect::<Vec<_>>()),
+        insns in prop::collection::vec(any_insn(), 0..20),
+    ) {
+        let mut all = vec![
+            Insn::stmt(op::LD_ABS, 4),
+            Insn::jump(op::JEQ_K, Arch::X86_64.token(), 1, 0),
+            Insn::stmt(op::RET_K, 0),
+            Insn::stmt(op::LD_ABS, 0),
+            Insn::jump(op::JEQ_K, call, 1, 0),
+            Insn::stmt(op::RET_K, 0),
+        ];
+        all.extend(insns);
+        comes_back(&little(all), None);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 mod corpus;
 
 use callgate::abi::{Arch, Endian, Insn};
-use callgate::program::Code;
 use callgate::program::container::{Container, ReadOptions, detect, read, write};
+use callgate::program::{Code, asm};
 use proptest::prelude::*;
 
 fn options() -> ReadOptions {
@@ -323,6 +323,20 @@ fn errors_name_the_place() {
 }
 
 #[test]
+fn hostile_nesting_is_no_matter() {
+    for unit in ["(int)", "~", "((", "{", "[{(", "-(", "!(", "\\x", "0,", "{6,0,0,0},", "a:"] {
+        let text = unit.repeat(20_000);
+        for container in Container::ALL {
+            let _ = read(text.as_bytes(), &ReadOptions { container: Some(*container), ..options() });
+            let wrapped = format!("{{{{ {text} 6, 0, 0, 0 }}}}");
+            let _ = read(wrapped.as_bytes(), &ReadOptions { container: Some(*container), ..options() });
+        }
+        let _ = read(format!("if {text} A == 1").as_bytes(), &options());
+        let _ = read(format!("A = {text} 1\nreturn allow").as_bytes(), &options());
+    }
+}
+
+#[test]
 fn other_tools_files_read_alike() {
     let binaries = corpus::files("policies/cbpf-raw");
     for (path, text) in corpus::files("policies/ceccomp-text") {
@@ -334,10 +348,28 @@ fn other_tools_files_read_alike() {
             assert_eq!(&listing.code.to_bytes(), bytes, "{path}");
         }
         // The words alone say the same as the columns.
-        let words: String = String::from_utf8_lossy(&text)
-            .lines()
-            .filter_map(|l| Some(format!("{}\n", l.split_once(" 0x")?.1.get(23..)?)))
-            .collect();
-        assert!(!words.is_empty());
+        let text = String::from_utf8(text).unwrap();
+        let words = text.lines().filter_map(|line| {
+            let (label, rest) = line.split_once(": 0x")?;
+            Some(format!("{label}: {}\n", rest.get(23..)?))
+        });
+        let words: String = words.collect();
+        let told = asm::Options { arch: Some(Arch::X86_64), endian: None };
+        let code = asm::assemble(&words, &told).unwrap_or_else(|e| panic!("{path}: {e:#?}\n{words}"));
+        assert_eq!(code, listing.code, "{path}");
+    }
+}
+
+#[test]
+fn seccomp_tools_example_assembles() {
+    for (path, text) in corpus::files("policies/seccomp-tools-asm") {
+        let found = detect(&text).map(|d| d.container);
+        if path.ends_with("example.asm") {
+            assert_eq!(found, Some(Container::Asm));
+            let code = read(&text, &options()).unwrap_or_else(|e| panic!("{path}: {e:#?}")).code;
+            assert_eq!(code.insns.len(), 10);
+        } else {
+            assert_eq!(found, None, "{path} is assembly of another machine");
+        }
     }
 }

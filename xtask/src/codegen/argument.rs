@@ -1,26 +1,34 @@
-//! Names of arguments in data files: whether a call has them, and on which architectures.
+//! Names of arguments and constants in data files: whether a call has them, and on which architectures.
 
 use super::calls::Calls;
 use super::cell::ARCHES;
 use super::signature_row::{self, Signature};
-use crate::data::Row;
-use crate::files::Result;
-use std::collections::BTreeMap;
+use crate::data::{self, Row};
+use crate::files::{self, Result};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The parameters of every call, on every architecture.
 pub(crate) struct Arguments<'a> {
     calls: &'a Calls,
     signatures: BTreeMap<String, Vec<Signature>>,
+    constants: BTreeSet<String>,
 }
 
 impl Arguments<'_> {
-    /// Reads `data/signatures.txt`.
+    /// Reads `data/signatures.txt` and the names in `data/constants`.
     pub(crate) fn read(calls: &Calls) -> Result<Arguments<'_>> {
         let mut signatures: BTreeMap<String, Vec<Signature>> = BTreeMap::new();
         for (_, signature) in signature_row::read("data/signatures.txt")? {
             signatures.entry(signature.name.clone()).or_default().push(signature);
         }
-        Ok(Arguments { calls, signatures })
+        let mut constants = BTreeSet::new();
+        for path in files::list("data/constants", "txt")? {
+            // Rows about sets begin with a small letter, constants never do.
+            let rows = data::rows(&path)?;
+            let names = rows.iter().filter_map(|row| row.cells().first().map(|c| (*c).to_owned()));
+            constants.extend(names.filter(|n| !n.starts_with(|c: char| c.is_ascii_lowercase())));
+        }
+        Ok(Arguments { calls, signatures, constants })
     }
 
     /// The architectures that have `call` but lack an argument of it that `condition` asks about, by
@@ -28,9 +36,12 @@ impl Arguments<'_> {
     ///
     /// # Errors
     ///
-    /// A name that is no argument of the call on any architecture.
+    /// A name that is no argument of the call on any architecture, or no constant.
     pub(crate) fn lacking(&self, row: &Row, call: &str, condition: &str) -> Result<Vec<&'static str>> {
         let mut lacking = Vec::new();
+        for name in words(condition).filter(|w| !has_small_letter(w)) {
+            self.check_constant(row, name)?;
+        }
         for name in argument_names(condition) {
             let without = self.without(call, name);
             if without.len() == self.having(call).count() {
@@ -52,6 +63,15 @@ impl Arguments<'_> {
             arches.iter().any(|a| without.contains(a))
         };
         if missing { Err(row.error(format_args!("{call} has no argument {argument}"))) } else { Ok(()) }
+    }
+
+    /// Fails unless there is a constant of this name.
+    pub(crate) fn check_constant(&self, row: &Row, name: &str) -> Result<()> {
+        if self.constants.contains(name) {
+            Ok(())
+        } else {
+            Err(row.error(format_args!("no constant {name}")))
+        }
     }
 
     fn having(&self, call: &str) -> impl Iterator<Item = &'static str> {
@@ -76,9 +96,17 @@ impl Arguments<'_> {
 /// The words of a condition that name arguments: those with a small letter that are no keyword.
 fn argument_names(condition: &str) -> impl Iterator<Item = &str> {
     const KEYWORDS: &[&str] = &["all", "any", "in", "not", "true"];
+    words(condition).filter(|w| has_small_letter(w) && !KEYWORDS.contains(w))
+}
+
+/// The words of a condition that are no numbers.
+fn words(condition: &str) -> impl Iterator<Item = &str> {
     let words = condition.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let is_name = |w: &&str| w.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    words.filter(is_name).filter(|w| w.contains(|c: char| c.is_ascii_lowercase()) && !KEYWORDS.contains(w))
+    words.filter(|w| w.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+}
+
+fn has_small_letter(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_lowercase())
 }
 
 #[cfg(test)]

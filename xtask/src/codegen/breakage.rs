@@ -74,6 +74,7 @@ fn head(calls: &Calls, arguments: &Arguments<'_>, row: Row, text: &str) -> Resul
         [component, since, call] => (component, since, call, None),
         [component, since, call, argument, constant] => {
             arguments.check(&row, call, argument, &[])?;
+            arguments.check_constant(&row, constant)?;
             (component, since, call, Some((argument.to_owned(), constant.to_owned())))
         }
         _ => return Err(row.error("expected breakage COMPONENT VERSION CALL [ARGUMENT CONSTANT]")),

@@ -334,6 +334,7 @@ mod tests {
         refused("source s\ngroup a — b\n@c", "", "g:3: no group @c");
         refused("source s\ngroup a — b\n@c\ngroup c — d\n@a", "", "g:2: a contains itself");
         refused("source s\ngroup a — b\nread if handle == 1", "", "g:3: read has no argument handle");
+        refused("source s\ngroup a — b\nread if fd == NO_FD", "", "g:3: no constant NO_FD");
         refused("source s\ngroup a — b\nread", "read — x", "a:1: read is in the tables");
         refused("source s\ngroup a — b\nread", "osf_* — x", "a:1: no group names osf_*");
         refused("source s\ngroup a — b\ngroup a — c", "", "g:3: a is a set of s too");

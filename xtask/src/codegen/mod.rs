@@ -10,6 +10,7 @@ mod essential;
 mod group;
 mod multiplex;
 mod risk;
+pub(crate) mod constant_set;
 mod rust;
 pub(crate) mod signature_row;
 pub(crate) mod slots;

@@ -1,5 +1,5 @@
 //! `tables/twin.rs`: calls that stand in for one another. `data/twins.txt` says at its head what its
-//! lines are.
+//! lines are; `data/multiplex.txt` adds the routes through `socketcall` and `ipc`.
 
 use super::argument::Arguments;
 use super::calls::Calls;
@@ -39,7 +39,7 @@ struct Blind {
 pub(crate) fn generate(calls: &Calls) -> Result<String> {
     let arguments = Arguments::read(calls)?;
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
-    let mut routes = BTreeSet::new();
+    let mut routes = multiplexed(calls)?;
     let mut blind: BTreeMap<(u16, String), Blind> = BTreeMap::new();
     let mut current: Option<String> = None;
     for row in data::rows(FROM)? {
@@ -85,9 +85,8 @@ fn family(row: &Row, text: &str) -> Result<(String, Family)> {
     let (head, reason) = text.split_once(" — ").ok_or_else(|| row.error("expected NAME KIND — REASON"))?;
     let (name, kinship) = match head.split_once(' ') {
         Some((name, "same")) => (name, "Same"),
-        Some((name, "variant")) => (name, "Variant"),
         Some((name, "effect")) => (name, "Effect"),
-        _ => return Err(row.error("expected NAME, then same, variant or effect")),
+        _ => return Err(row.error("expected NAME, then same or effect")),
     };
     Ok((name.to_owned(), Family { kinship, reason: reason.to_owned(), members: BTreeMap::new() }))
 }
@@ -111,6 +110,28 @@ fn route(calls: &Calls, row: &Row, text: &str) -> Result<Vec<Route>> {
         Ok(Route { reaches, carrier, value, selector: (*selector).to_owned(), since })
     };
     reached.iter().map(one).collect()
+}
+
+/// The routes through `socketcall` and `ipc`, whose selectors are called after the calls.
+fn multiplexed(calls: &Calls) -> Result<BTreeSet<Route>> {
+    let mut routes = BTreeSet::new();
+    for row in data::rows("data/multiplex.txt")? {
+        let [multiplexer, value, call] = row.cells()[..] else {
+            return Err(row.error("expected MULTIPLEXER SUB-NUMBER CALL"));
+        };
+        let prefix = match multiplexer {
+            "socketcall" => "SYS_",
+            "ipc" => "",
+            _ => return Err(row.error(format_args!("'{multiplexer}' is no multiplexer"))),
+        };
+        let selector = format!("{prefix}{}", call.to_uppercase());
+        let value = u16::try_from(row.number(value)?).map_err(|_| row.error("out of range"))?;
+        let (carrier, reaches) = (cell::call(calls, &row, multiplexer)?, cell::call(calls, &row, call)?);
+        if !routes.insert(Route { reaches, carrier, value, selector, since: None }) {
+            return Err(row.error("this sub-call is there twice"));
+        }
+    }
+    Ok(routes)
 }
 
 fn blind_spot(calls: &Calls, arguments: &Arguments<'_>, row: &Row, text: &str) -> Result<Blind> {

@@ -3,6 +3,7 @@
 mod audit;
 mod define;
 mod errno;
+mod constant;
 mod signature;
 mod tbl;
 
@@ -14,12 +15,23 @@ use std::path::Path;
 use tbl::{Source, TABLES};
 
 /// Brings everything under `data/` that a kernel source tree can tell up to the one in `tree`.
-pub(crate) fn kernel(tree: &str) -> Result<()> {
+/// `part` is one of [`PARTS`], or all of them.
+pub(crate) fn kernel(tree: &str, part: Option<&str>) -> Result<()> {
     let tree = Path::new(tree);
     let version = version(tree)?;
-    calls(tree, &version)?;
-    signature::import(tree, &version)
+    let chosen: Vec<_> = PARTS.iter().filter(|(name, _)| part.is_none_or(|p| p == *name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = PARTS.iter().map(|p| p.0).collect();
+        return Err(format!("no such part; there are {}", names.join(", ")));
+    }
+    chosen.into_iter().try_for_each(|(_, import)| import(tree, &version))
 }
+
+/// Reads one kind of fact from a tree; gets the kernel's version too.
+type Import = fn(&Path, &str) -> Result<()>;
+
+const PARTS: &[(&str, Import)] =
+    &[("calls", calls), ("signatures", signature::import), ("constants", constant::import)];
 
 /// `data/syscalls`: new rows are "since" that kernel, rows it no longer has are "removed" in it, everything
 /// known before stays.

@@ -314,8 +314,8 @@ pub(crate) static GROUPS: &[Group] = &[
         source: "callgate",
         members: &[48, 190, 191, 216, 217, 261, 265, 444, 445],
         conditions: &[
-            (Syscall::from_index(261), "flags & O_CREAT == O_CREAT || flags & __O_TMPFILE == __O_TMPFILE"),
-            (Syscall::from_index(265), "flags & O_CREAT == O_CREAT || flags & __O_TMPFILE == __O_TMPFILE"),
+            (Syscall::from_index(261), "flags & O_CREAT == O_CREAT || flags & O_TMPFILE == O_TMPFILE"),
+            (Syscall::from_index(265), "flags & O_CREAT == O_CREAT || flags & O_TMPFILE == O_TMPFILE"),
         ],
         except: &[],
         absent: &[],
@@ -418,11 +418,11 @@ pub(crate) static GROUPS: &[Group] = &[
         conditions: &[
             (
                 Syscall::from_index(261),
-                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & __O_TMPFILE == 0",
+                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & O_TMPFILE != O_TMPFILE",
             ),
             (
                 Syscall::from_index(265),
-                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & __O_TMPFILE == 0",
+                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & O_TMPFILE != O_TMPFILE",
             ),
         ],
         except: &[],
@@ -1286,11 +1286,11 @@ pub(crate) static GROUPS: &[Group] = &[
         conditions: &[
             (
                 Syscall::from_index(261),
-                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & __O_TMPFILE == 0",
+                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & O_TMPFILE != O_TMPFILE",
             ),
             (
                 Syscall::from_index(265),
-                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & __O_TMPFILE == 0",
+                "flags & O_ACCMODE != O_RDONLY && flags & O_CREAT == 0 && flags & O_TMPFILE != O_TMPFILE",
             ),
         ],
         except: &[],

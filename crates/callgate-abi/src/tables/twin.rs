@@ -67,12 +67,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "chown-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(29), ""), (Syscall::from_index(30), "")],
-    },
-    Family {
         name: "clock-read",
         kinship: Kinship::Effect,
         reason: "each tells the time; the vDSO tells it without any call",
@@ -97,36 +91,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(404), ""),
             (Syscall::from_index(437), ""),
         ],
-    },
-    Family {
-        name: "clock_adjtime-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(32), ""), (Syscall::from_index(33), "")],
-    },
-    Family {
-        name: "clock_getres-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(34), ""), (Syscall::from_index(35), "")],
-    },
-    Family {
-        name: "clock_gettime-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(36), ""), (Syscall::from_index(37), "")],
-    },
-    Family {
-        name: "clock_nanosleep-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(38), ""), (Syscall::from_index(39), "")],
-    },
-    Family {
-        name: "clock_settime-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(40), ""), (Syscall::from_index(41), "")],
     },
     Family {
         name: "close",
@@ -209,24 +173,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "fadvise64-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(70), ""), (Syscall::from_index(71), "")],
-    },
-    Family {
-        name: "fchown-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(79), ""), (Syscall::from_index(80), "")],
-    },
-    Family {
-        name: "fcntl-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(82), ""), (Syscall::from_index(83), "")],
-    },
-    Family {
         name: "file-flags",
         kinship: Kinship::Effect,
         reason: "both set a file's immutable, append-only and extended flags",
@@ -234,24 +180,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(87), ""),
             (Syscall::from_index(173), "with FS_IOC_SETFLAGS or FS_IOC_FSSETXATTR"),
         ],
-    },
-    Family {
-        name: "fstat-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(98), ""), (Syscall::from_index(99), "")],
-    },
-    Family {
-        name: "fstatfs-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(101), ""), (Syscall::from_index(102), "")],
-    },
-    Family {
-        name: "ftruncate-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(105), ""), (Syscall::from_index(106), "")],
     },
     Family {
         name: "futex",
@@ -267,12 +195,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "futex-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(107), ""), (Syscall::from_index(109), "")],
-    },
-    Family {
         name: "getdents",
         kinship: Kinship::Same,
         reason: "all run iterate_dir",
@@ -281,54 +203,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(122), ""),
             (Syscall::from_index(308), ""),
         ],
-    },
-    Family {
-        name: "getegid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(123), ""), (Syscall::from_index(124), "")],
-    },
-    Family {
-        name: "geteuid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(125), ""), (Syscall::from_index(126), "")],
-    },
-    Family {
-        name: "getgid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(127), ""), (Syscall::from_index(128), "")],
-    },
-    Family {
-        name: "getgroups-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(129), ""), (Syscall::from_index(130), "")],
-    },
-    Family {
-        name: "getresgid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(141), ""), (Syscall::from_index(142), "")],
-    },
-    Family {
-        name: "getresuid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(143), ""), (Syscall::from_index(144), "")],
-    },
-    Family {
-        name: "getrlimit-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call without a 31-bit limit on the limits",
-        members: &[(Syscall::from_index(145), ""), (Syscall::from_index(477), "")],
-    },
-    Family {
-        name: "getuid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(152), ""), (Syscall::from_index(153), "")],
     },
     Family {
         name: "getxattr",
@@ -358,12 +232,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "io_pgetevents-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(166), ""), (Syscall::from_index(167), "")],
-    },
-    Family {
         name: "kexec",
         kinship: Kinship::Same,
         reason: "both replace the running kernel",
@@ -378,12 +246,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(182), ""),
             (Syscall::from_index(324), ""),
         ],
-    },
-    Family {
-        name: "lchown-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(187), ""), (Syscall::from_index(188), "")],
     },
     Family {
         name: "limit-get",
@@ -417,18 +279,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(196), ""),
             (Syscall::from_index(197), ""),
         ],
-    },
-    Family {
-        name: "lseek-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with a 64-bit offset, for 32-bit ABIs",
-        members: &[(Syscall::from_index(0), ""), (Syscall::from_index(201), "")],
-    },
-    Family {
-        name: "lstat-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(206), ""), (Syscall::from_index(207), "")],
     },
     Family {
         name: "memory-advice",
@@ -471,12 +321,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         members: &[(Syscall::from_index(218), ""), (Syscall::from_index(219), "")],
     },
     Family {
-        name: "mmap-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with the offset in pages, for 32-bit ABIs",
-        members: &[(Syscall::from_index(223), ""), (Syscall::from_index(224), "")],
-    },
-    Family {
         name: "module-load",
         kinship: Kinship::Same,
         reason: "both run load_module",
@@ -499,18 +343,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "mq_timedreceive-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(235), ""), (Syscall::from_index(236), "")],
-    },
-    Family {
-        name: "mq_timedsend-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(237), ""), (Syscall::from_index(238), "")],
-    },
-    Family {
         name: "namespaces",
         kinship: Kinship::Effect,
         reason: "each can put the caller, or a child of its, into other namespaces",
@@ -531,12 +363,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(91), ""),
             (Syscall::from_index(497), ""),
         ],
-    },
-    Family {
-        name: "newfstatat-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(100), ""), (Syscall::from_index(253), "")],
     },
     Family {
         name: "open",
@@ -590,12 +416,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         members: &[(Syscall::from_index(174), ""), (Syscall::from_index(175), "")],
     },
     Family {
-        name: "ppoll-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(283), ""), (Syscall::from_index(284), "")],
-    },
-    Family {
         name: "priority-set",
         kinship: Kinship::Effect,
         reason: "each changes a task's niceness",
@@ -610,12 +430,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         kinship: Kinship::Same,
         reason: "both run do_mprotect_pkey",
         members: &[(Syscall::from_index(230), ""), (Syscall::from_index(281), "")],
-    },
-    Family {
-        name: "pselect6-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(296), ""), (Syscall::from_index(297), "")],
     },
     Family {
         name: "quota",
@@ -654,12 +468,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "recvmmsg-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(315), ""), (Syscall::from_index(316), "")],
-    },
-    Family {
         name: "removexattr",
         kinship: Kinship::Same,
         reason: "all end in vfs_removexattr",
@@ -685,18 +493,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         kinship: Kinship::Effect,
         reason: "each moves the root directory somewhere else",
         members: &[(Syscall::from_index(31), ""), (Syscall::from_index(278), "")],
-    },
-    Family {
-        name: "rt_sigtimedwait-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(337), ""), (Syscall::from_index(338), "")],
-    },
-    Family {
-        name: "sched_rr_get_interval-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(352), ""), (Syscall::from_index(353), "")],
     },
     Family {
         name: "scheduler-set",
@@ -726,18 +522,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "select-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with its arguments in registers",
-        members: &[(Syscall::from_index(1), ""), (Syscall::from_index(361), "")],
-    },
-    Family {
-        name: "semtimedop-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(365), ""), (Syscall::from_index(366), "")],
-    },
-    Family {
         name: "send",
         kinship: Kinship::Same,
         reason: "all end in sock_sendmsg; write does too on a connected socket",
@@ -747,12 +531,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(371), ""),
             (Syscall::from_index(372), ""),
         ],
-    },
-    Family {
-        name: "sendfile-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(368), ""), (Syscall::from_index(369), "")],
     },
     Family {
         name: "set-group",
@@ -785,60 +563,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(405), ""),
             (Syscall::from_index(406), ""),
         ],
-    },
-    Family {
-        name: "setfsgid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(380), ""), (Syscall::from_index(381), "")],
-    },
-    Family {
-        name: "setfsuid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(382), ""), (Syscall::from_index(383), "")],
-    },
-    Family {
-        name: "setgid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(384), ""), (Syscall::from_index(385), "")],
-    },
-    Family {
-        name: "setgroups-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(386), ""), (Syscall::from_index(387), "")],
-    },
-    Family {
-        name: "setregid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(393), ""), (Syscall::from_index(394), "")],
-    },
-    Family {
-        name: "setresgid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(395), ""), (Syscall::from_index(396), "")],
-    },
-    Family {
-        name: "setresuid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(397), ""), (Syscall::from_index(398), "")],
-    },
-    Family {
-        name: "setreuid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(399), ""), (Syscall::from_index(400), "")],
-    },
-    Family {
-        name: "setuid-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 32-bit ids, where the first ABI had 16-bit ones",
-        members: &[(Syscall::from_index(405), ""), (Syscall::from_index(406), "")],
     },
     Family {
         name: "setxattr",
@@ -891,24 +615,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         members: &[(Syscall::from_index(418), ""), (Syscall::from_index(419), "")],
     },
     Family {
-        name: "sigpending-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with sets of more than 32 signals",
-        members: &[(Syscall::from_index(332), ""), (Syscall::from_index(420), "")],
-    },
-    Family {
-        name: "sigreturn-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with sets of more than 32 signals",
-        members: &[(Syscall::from_index(335), ""), (Syscall::from_index(422), "")],
-    },
-    Family {
-        name: "sigsuspend-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with sets of more than 32 signals",
-        members: &[(Syscall::from_index(336), ""), (Syscall::from_index(423), "")],
-    },
-    Family {
         name: "sleep",
         kinship: Kinship::Effect,
         reason: "each waits for a time to pass",
@@ -947,12 +653,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "stat-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(431), ""), (Syscall::from_index(432), "")],
-    },
-    Family {
         name: "statfs",
         kinship: Kinship::Same,
         reason: "all end in vfs_statfs",
@@ -963,12 +663,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(434), ""),
             (Syscall::from_index(492), ""),
         ],
-    },
-    Family {
-        name: "statfs-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(433), ""), (Syscall::from_index(434), "")],
     },
     Family {
         name: "symlink",
@@ -991,12 +685,6 @@ pub(crate) static FAMILIES: &[Family] = &[
         ],
     },
     Family {
-        name: "sync_file_range-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with its arguments in an order register pairs like",
-        members: &[(Syscall::from_index(447), ""), (Syscall::from_index(448), "")],
-    },
-    Family {
         name: "sysv-semaphore",
         kinship: Kinship::Same,
         reason: "all run do_semtimedop",
@@ -1005,36 +693,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(365), ""),
             (Syscall::from_index(366), ""),
         ],
-    },
-    Family {
-        name: "timer_gettime-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(462), ""), (Syscall::from_index(463), "")],
-    },
-    Family {
-        name: "timer_settime-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(464), ""), (Syscall::from_index(465), "")],
-    },
-    Family {
-        name: "timerfd-variants",
-        kinship: Kinship::Variant,
-        reason: "the first form of timer descriptors, in Linux 2.6.22 only",
-        members: &[(Syscall::from_index(466), ""), (Syscall::from_index(467), "")],
-    },
-    Family {
-        name: "timerfd_gettime-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(468), ""), (Syscall::from_index(469), "")],
-    },
-    Family {
-        name: "timerfd_settime-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(470), ""), (Syscall::from_index(471), "")],
     },
     Family {
         name: "truncate",
@@ -1046,12 +704,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(474), ""),
             (Syscall::from_index(475), ""),
         ],
-    },
-    Family {
-        name: "truncate-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit sizes and offsets, for 32-bit ABIs",
-        members: &[(Syscall::from_index(474), ""), (Syscall::from_index(475), "")],
     },
     Family {
         name: "uname",
@@ -1090,12 +742,6 @@ pub(crate) static FAMILIES: &[Family] = &[
             (Syscall::from_index(495), ""),
             (Syscall::from_index(496), ""),
         ],
-    },
-    Family {
-        name: "utimensat-variants",
-        kinship: Kinship::Variant,
-        reason: "the same call with 64-bit time, for 32-bit ABIs since Linux 5.1",
-        members: &[(Syscall::from_index(494), ""), (Syscall::from_index(495), "")],
     },
     Family {
         name: "wait",

@@ -3,9 +3,14 @@
 pub(crate) mod asm;
 pub(crate) mod check;
 pub(crate) mod compile;
+pub(crate) mod diff;
 pub(crate) mod disasm;
 pub(crate) mod emu;
+pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod help;
+pub(crate) mod merge;
+pub(crate) mod optimize;
+pub(crate) mod prove;
 pub(crate) mod run;
 pub(crate) mod test;

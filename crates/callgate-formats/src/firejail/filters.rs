@@ -168,7 +168,10 @@ impl Build<'_> {
             let Some(number) = item.number().filter(|n| Syscall::from_number(arch, *n).is_some()) else {
                 if item.raw && !item.negated {
                     let place = list.map(|l| l.source.place(l.pos)).unwrap_or_default();
-                    let what = format!("${} has no name; firejail leaves it out of a list of denied calls", item.value);
+                    let what = format!(
+                        "${} has no name; firejail leaves it out of a list of denied calls",
+                        item.value
+                    );
                     self.collect.note(place, what);
                 }
                 continue;
@@ -246,7 +249,14 @@ impl Build<'_> {
             if word.starts_with('@') {
                 if !expand(word, arch, &mut out) {
                     let pos = list.pos;
-                    self.collect.unknown_in(&list.source, "group", word, pos, Effect::Weaker, groups::names());
+                    self.collect.unknown_in(
+                        &list.source,
+                        "group",
+                        word,
+                        pos,
+                        Effect::Weaker,
+                        groups::names(),
+                    );
                 }
                 continue;
             }
@@ -261,7 +271,14 @@ impl Build<'_> {
                     Some(errno) => (name, Some(Own::Errno(errno))),
                     None => {
                         let known = (1..=133).filter_map(|n| Errno(n).name());
-                        self.collect.unknown_in(&list.source, "error number", error, list.pos, Effect::Weaker, known);
+                        self.collect.unknown_in(
+                            &list.source,
+                            "error number",
+                            error,
+                            list.pos,
+                            Effect::Weaker,
+                            known,
+                        );
                         continue;
                     }
                 },
@@ -328,8 +345,12 @@ impl Build<'_> {
         for word in list.text.split(',').filter(|w| !w.is_empty()) {
             let known = ["unix", "inet", "inet6", "netlink", "packet", "bluetooth"];
             match known.iter().find(|k| **k == word) {
-                Some(name) => families.extend(constant::value(&format!("AF_{}", name.to_uppercase()), self.host)),
-                None => self.collect.unknown_in(&list.source, "protocol", word, list.pos, Effect::Stricter, known),
+                Some(name) => {
+                    families.extend(constant::value(&format!("AF_{}", name.to_uppercase()), self.host))
+                }
+                None => {
+                    self.collect.unknown_in(&list.source, "protocol", word, list.pos, Effect::Stricter, known)
+                }
             }
         }
         let listed = Cond::Any(families.iter().map(|f| low(0, Op::Eq(*f))).collect());
@@ -491,7 +512,7 @@ const NAMESPACES: &[(&str, u64)] = &[
 /// i386 numbers: mount, umount2, ptrace, kexec_load, handles, modules, port I/O, ioprio_set, swap,
 /// syslog, foreign memory, clocks, tracing, keys, asynchronous I/O, memory policy, chroot, reboot.
 const FIXED_32: &[u32] = &[
-    21, 52, 26, 283, 341, 342, 127, 128, 350, 129, 110, 101, 289, 87, 115, 103, 347, 348, 135, 149, 124, 343, 253,
-    336, 338, 349, 286, 287, 288, 86, 51, 123, 217, 245, 246, 247, 248, 249, 257, 274, 276, 294, 317, 316, 61, 88,
-    169, 130,
+    21, 52, 26, 283, 341, 342, 127, 128, 350, 129, 110, 101, 289, 87, 115, 103, 347, 348, 135, 149, 124, 343,
+    253, 336, 338, 349, 286, 287, 288, 86, 51, 123, 217, 245, 246, 247, 248, 249, 257, 274, 276, 294, 317,
+    316, 61, 88, 169, 130,
 ];

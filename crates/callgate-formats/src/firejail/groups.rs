@@ -65,10 +65,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("@keyring", "add_key keyctl request_key"),
     ("@memlock", "mlock mlock2 mlockall munlock munlockall"),
     ("@module", "delete_module finit_module init_module"),
-    (
-        "@mount",
-        "chroot fsconfig fsmount fsopen fspick mount move_mount open_tree pivot_root umount umount2",
-    ),
+    ("@mount", "chroot fsconfig fsmount fsopen fspick mount move_mount open_tree pivot_root umount umount2"),
     (
         "@network-io",
         "accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmsg \

@@ -18,7 +18,9 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     let arch = match options.arches.as_deref() {
         None => options.host,
         Some([one]) => *one,
-        Some(_) => return Err(source.error(Pos::default(), "a firejail profile is for one machine at a time")),
+        Some(_) => {
+            return Err(source.error(Pos::default(), "a firejail profile is for one machine at a time"));
+        }
     };
     if arch == Arch::X32 {
         return Err(source.error(Pos::default(), "firejail does not run on x32"));

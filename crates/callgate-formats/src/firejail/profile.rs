@@ -81,9 +81,9 @@ impl Profile {
             }
             if let Some(condition) = condition {
                 // A line that only ignores other things cannot change a filter.
-                let harmless = text
-                    .strip_prefix("ignore ")
-                    .is_some_and(|i| !OURS.iter().any(|o| o.starts_with(i.trim()) || i.trim().starts_with(o)));
+                let harmless = text.strip_prefix("ignore ").is_some_and(|i| {
+                    !OURS.iter().any(|o| o.starts_with(i.trim()) || i.trim().starts_with(o))
+                });
                 if !harmless && !is_include {
                     let what = format!("?{condition}: depends on how firejail is run; `{text}` is left out");
                     collect.loss(source.place(pos), what, Effect::Weaker);
@@ -123,7 +123,9 @@ impl Profile {
             // Files of the machine's own that may be missing.
             Err(_) if path.ends_with(".local") => {}
             Err(_) if hides_paths_only(path) => {
-                let what = format!("{path} is not at hand; as firejail ships it, it holds nothing about system calls");
+                let what = format!(
+                    "{path} is not at hand; as firejail ships it, it holds nothing about system calls"
+                );
                 collect.note(source.place(pos), what);
             }
             Err(_) => {
@@ -157,11 +159,15 @@ impl Profile {
                     "kill" => Action::KILL_THREAD,
                     "log" => Action::LOG,
                     name => Action::Errno(errno(name).ok_or_else(|| {
-                        source.error(pos, format!("unknown error action {name}, expected kill, log or an error's name"))
+                        source.error(
+                            pos,
+                            format!("unknown error action {name}, expected kill, log or an error's name"),
+                        )
                     })?),
                 });
             }
-            "seccomp" | "seccomp.32" | "seccomp.drop" | "seccomp.32.drop" | "seccomp.keep" | "seccomp.32.keep" => {
+            "seccomp" | "seccomp.32" | "seccomp.drop" | "seccomp.32.drop" | "seccomp.keep"
+            | "seccomp.32.keep" => {
                 let lists =
                     if key.starts_with("seccomp.32") { &mut self.secondary } else { &mut self.native };
                 lists.on = place();

@@ -50,7 +50,15 @@ pub(crate) fn read(text: &str, format: Format, options: &Options) -> Result<Impo
             let rules = run_time::read(&source, arch, fail, options, &mut collect)?;
             // Bit 30 is not looked at: an x32 number is one without a line.
             let bad_arch = Action::KILL_THREAD;
-            Policy { arches: vec![arch], rules, default: fail, bad_arch, x32: Some(fail), unknown: None, foreign: Vec::new() }
+            Policy {
+                arches: vec![arch],
+                rules,
+                default: fail,
+                bad_arch,
+                x32: Some(fail),
+                unknown: None,
+                foreign: Vec::new(),
+            }
         }
     };
     collect.check()?;
@@ -96,7 +104,7 @@ pub(crate) fn only_build_time(text: &str) -> Option<(Pos, &'static str)> {
 fn unknown_constant(word: &str, source: &Source, pos: Pos) -> Problem {
     let shown: String = word.chars().take(80).collect();
     let problem = source.problem(pos, format!("unknown constant `{shown}`"));
-    match suggest::nearest(word, words::known()) {
+    match suggest::nearest(word, suggest::constants()) {
         Some(near) => problem.help(format!("did you mean {near}?")),
         None => problem,
     }

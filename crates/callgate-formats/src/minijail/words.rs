@@ -100,8 +100,3 @@ pub(super) fn register(arch: Arch) -> u64 {
 pub(super) fn argument(word: &str) -> Option<ArgIndex> {
     ArgIndex::new(word.strip_prefix("arg")?.parse().ok()?)
 }
-
-/// The names [`named`] knows.
-pub(super) fn known() -> impl Iterator<Item = &'static str> {
-    (0..4096).filter_map(|n| Errno(n).name())
-}

@@ -5,10 +5,10 @@
 //! Source: systemd 262, `src/shared/seccomp-util.c`.
 
 use super::settings::{ALL_NAMESPACES, CallList, Denial, NAMESPACES, Settings};
-use crate::host::Kernel;
 use crate::import::{Collect, Effect, Named};
 use crate::options::Options;
 use crate::scan::{Pos, Source};
+use callgate::abi::Kernel;
 use callgate::abi::{constant, group::Group};
 use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Errno, Op, Policy, Rule, Syscall, Width};
 
@@ -122,7 +122,15 @@ impl Build<'_> {
             return;
         }
         // A filter lets the architectures it is not for pass, x32 by its numbers.
-        let policy = Policy { arches, rules, default, bad_arch: Action::ALLOW, x32: None, unknown: None, foreign: Vec::new() };
+        let policy = Policy {
+            arches,
+            rules,
+            default,
+            bad_arch: Action::ALLOW,
+            x32: None,
+            unknown: None,
+            foreign: Vec::new(),
+        };
         self.out.push(Named { name: Some(name.into()), policy });
     }
 
@@ -170,7 +178,7 @@ impl Build<'_> {
     }
 
     fn memory(&mut self, pos: Pos, kernel: Option<Kernel>, collect: &mut Collect) {
-        let by_prctl = Kernel { major: 6, minor: 3 };
+        let by_prctl = Kernel::new(6, 3);
         if kernel.is_some_and(|k| k >= by_prctl) {
             let what = "MemoryDenyWriteExecute= is done by prctl(PR_SET_MDWE) on Linux 6.3 and later, not by a filter";
             collect.loss(self.source.place(pos), what, Effect::Weaker);

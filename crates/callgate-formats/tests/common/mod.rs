@@ -1,9 +1,11 @@
 //! Finding the corpus of real policies: `CALLGATE_CORPUS`, or `shared/corpus` beside the workspace.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
 use std::path::{Path, PathBuf};
 
 /// The corpus, if there is one.
-pub fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut places: Vec<PathBuf> =
         std::env::var_os("CALLGATE_CORPUS").map(PathBuf::from).into_iter().collect();
@@ -13,4 +15,15 @@ pub fn corpus() -> Option<PathBuf> {
         eprintln!("skipped: no corpus of policies; CALLGATE_CORPUS says where it is");
     }
     found.cloned()
+}
+
+/// Every file below a folder, sorted.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
 }

@@ -45,7 +45,7 @@ pub enum Loaded {
     Filter {
         /// The program, read from the thread's memory at the entry to the call.
         program: Result<Vec<Insn>, Error>,
-        /// The `SECCOMP_FILTER_FLAG_*` bits; 0 by `prctl`.
+        /// The `SECCOMP_FILTER_FLAG_*` bits ([`Flags::from_bits`]); 0 by `prctl`.
         flags: u32,
     },
 }
@@ -88,7 +88,7 @@ pub fn trace_loads(
     let child = command.hold().forward_signals().spawn()?;
     let pid = child.pid();
     if let Err(e) = attach(pid) {
-        child.abandon();
+        child.kill();
         return Err(e.into());
     }
     child.release();
@@ -276,9 +276,7 @@ fn result_of(what: &Loaded, value: i64, is_error: bool) -> LoadResult {
     let number = i32::try_from(value).unwrap_or(0);
     let listener = match what {
         Loaded::Strict => false,
-        Loaded::Filter { flags, .. } => {
-            *flags & Flags { new_listener: true, no_new_privs: false, ..Flags::NEW }.bits() != 0
-        }
+        Loaded::Filter { flags, .. } => Flags::from_bits(*flags).0.new_listener,
     };
     if is_error || value < 0 {
         LoadResult::Failed(-number)

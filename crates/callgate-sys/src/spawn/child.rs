@@ -138,8 +138,8 @@ impl Child {
         }
     }
 
-    /// Kill a child that cannot be used, and reap it.
-    pub(crate) fn abandon(self) {
+    /// Kill the command with `SIGKILL`, and reap it.
+    pub fn kill(self) {
         // SAFETY: the child is not reaped.
         unsafe { libc::kill(self.pid, libc::SIGKILL) };
         // Fails when there is nothing to reap, which is what is wanted.

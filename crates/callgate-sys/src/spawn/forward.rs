@@ -16,7 +16,7 @@ const FAULTS: [i32; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
 /// The calling thread's signals as they were; put back on drop.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     mask: Mask,
     /// `SIGCHLD`'s disposition, if it had to be changed: while it is ignored, children leave no status.
     sigchld: Option<Disposition>,
@@ -25,7 +25,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Block everything, and make sure that children can be waited for; with `stops`, that their stops are
     /// told too.
-    pub(super) fn hold_back(stops: bool) -> Result<Signals, Error> {
+    pub(crate) fn hold_back(stops: bool) -> Result<Signals, Error> {
         let mut signals = Signals { mask: Mask::all().set(), sigchld: None };
         if let Some(old) = Disposition::of(libc::SIGCHLD)
             && (stops || old.discards_children())
@@ -37,7 +37,7 @@ impl Signals {
     }
 
     /// In the parent, after the fork: forward signals (leave them blocked for [`next`]) or let them in again.
-    pub(super) fn forked(&self, forward: bool) {
+    pub(crate) fn forked(&self, forward: bool) {
         if forward {
             watched().set();
         } else {
@@ -145,6 +145,9 @@ fn is_for(pid: libc::pid_t, signal: i32, info: &libc::siginfo_t) -> bool {
 
 /// Stop this process by `signal`, as its child has just been; returns when continued, or at once where job
 /// control does not stop it: in an orphaned process group.
+///
+/// Until this is over, a second stop sent to this process alone stops it without reaching the command: the
+/// price for stopping by the very signal, which a shell shows, rather than by `SIGSTOP`.
 pub(crate) fn stop_self(signal: i32) {
     let old = Disposition::of(signal);
     // Fails for SIGSTOP, whose effect cannot be changed.

@@ -17,7 +17,7 @@ use super::forward::Signals;
 use super::outcome::Failure;
 use crate::error::Error;
 use crate::install::{install, set_no_new_privs};
-use crate::raw::{errno, prctl};
+use crate::raw::{errno, leave, prctl};
 use crate::shared::ZeroInit;
 
 /// How far the child has come; 0 while nothing is loaded.
@@ -125,7 +125,7 @@ pub(super) fn child(
     } else {
         execute(command, report);
     }
-    leave()
+    leave(125)
 }
 
 /// The same in place; returns when it failed.
@@ -147,7 +147,7 @@ fn wait_for(report: &Report, parent: libc::pid_t) {
         }
         // SAFETY: takes no pointers.
         if unsafe { libc::getppid() } != parent {
-            leave();
+            leave(125);
         }
     }
 }
@@ -201,14 +201,4 @@ fn execute(command: &Command<'_>, report: &Report) {
     report.exec_errno.store(failed, Ordering::Relaxed);
     report.null_exec_errno.store(null, Ordering::Relaxed);
     report.stage.store(stage::EXEC_FAILED, Ordering::Release);
-}
-
-/// End this process whatever a filter forbids.
-fn leave() -> ! {
-    // SAFETY: neither call takes pointers; abort ends in an instruction that faults.
-    unsafe {
-        libc::syscall(libc::SYS_exit_group, 125);
-        libc::syscall(libc::SYS_exit, 125);
-        libc::abort()
-    }
 }

@@ -5,7 +5,9 @@ mod check;
 mod code;
 pub mod container;
 pub mod disasm;
+pub mod graph;
 mod run;
+pub mod trace;
 
 pub(crate) use check::is_conditional;
 pub use check::{CheckError, CheckErrorKind};

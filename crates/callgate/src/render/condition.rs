@@ -77,7 +77,7 @@ impl<'a, L: Copy + Ord + Hash> Conditions<'a, L> {
             return Ok(done.clone());
         }
         let made = match self.ranges(at, arg) {
-            Some((ranges, width)) if ranges.len() <= 2 + 2 * self.cubes(at, arg, 64) => {
+            Some((ranges, width)) if ranges.len() <= 12.max(2 + 2 * self.cubes(at, arg, 64)) => {
                 self.by_ranges(arg, width, &ranges, leaf)?
             }
             _ => self.by_bits(at, arg, leaf)?,

@@ -8,7 +8,7 @@ pub(crate) mod condition;
 use crate::diagram::{Filter, Ref, TooLarge};
 use crate::lower::LowerError;
 use crate::policy::{Call, Cond, Origin, Policy, Rule};
-use callgate_abi::{Action, Arch, Syscall, Word};
+use callgate_abi::{Action, Arch, Errno, Syscall, Word};
 use condition::Conditions;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -129,7 +129,9 @@ impl Renderer<'_> {
             rules: Vec::new(),
             default,
             foreign: Vec::new(),
-            bad_arch: self.leaf(foreign_numbers[foreign_numbers.len() - 1].1).unwrap_or(Action::KILL_PROCESS),
+            bad_arch: self
+                .leaf(None, foreign_numbers[foreign_numbers.len() - 1].1)
+                .unwrap_or(Action::KILL_PROCESS),
             x32: None,
             unknown: unknown.filter(|u| *u != default),
         };
@@ -149,8 +151,9 @@ impl Renderer<'_> {
         self.filter.segments(at, Word::NR, MOST_NUMBERS).ok_or(RenderError::ManyNumbers)
     }
 
-    fn leaf(&self, at: Ref) -> Option<Action> {
-        at.is_leaf().then(|| *self.filter.leaf(at))
+    /// The action at a leaf, its error number as policies count.
+    fn leaf(&self, arch: Option<Arch>, at: Ref) -> Option<Action> {
+        at.is_leaf().then(|| generic(*self.filter.leaf(at), arch))
     }
 
     /// x86_64 and x32 share a token. x32 stays an architecture of its own where its numbers are
@@ -161,14 +164,16 @@ impl Renderer<'_> {
         if let Some(native) = arches.iter_mut().find(|a| a.0 == Arch::X86_64) {
             native.1 = piece(&native.1, 0, Arch::X32_BIT - 1);
         }
-        if half.len() > 4 {
-            arches[i].1 = half;
-            return None;
+        match half.iter().find_map(|h| self.leaf(None, h.1)) {
+            Some(usual) if half.len() <= 4 => {
+                arches.remove(i);
+                Some((usual, half))
+            }
+            _ => {
+                arches[i].1 = half;
+                None
+            }
         }
-        let i = arches.iter().position(|a| a.0 == Arch::X32)?;
-        arches.remove(i);
-        let usual = half.iter().find_map(|h| self.leaf(h.1))?;
-        Some((usual, half))
     }
 
     /// The action that leaves the fewest rules to write; of two such, the stricter.
@@ -176,7 +181,7 @@ impl Renderer<'_> {
         let mut tally: BTreeMap<(i32, Action), usize> = BTreeMap::new();
         for (arch, numbers) in arches {
             for (i, &(start, at)) in numbers.iter().enumerate() {
-                let Some(action) = self.leaf(at) else { continue };
+                let Some(action) = self.leaf(Some(*arch), at) else { continue };
                 let end = numbers.get(i + 1).map_or(u32::MAX, |n| n.0 - 1);
                 // A stretch without a name costs a rule of raw numbers, so it weighs like many names.
                 let named = Syscall::of_arch(*arch).filter(|c| (start..=end).contains(&c.0)).count();
@@ -198,7 +203,7 @@ impl Renderer<'_> {
             let from = Syscall::last_number(*arch)?.checked_add(1)?;
             let to = if *arch == Arch::X86_64 { Arch::X32_BIT - 1 } else { u32::MAX };
             let tail = piece(numbers, from, to);
-            let action = self.leaf(tail.last()?.1)?;
+            let action = self.leaf(Some(*arch), tail.last()?.1)?;
             if common.replace(action).is_some_and(|c| c != action) {
                 return None;
             }
@@ -227,7 +232,7 @@ impl Renderer<'_> {
             let end = numbers.get(i + 1).map_or(to, |n| n.0 - 1);
             let calls =
                 vec![if (start, end) == (0, u32::MAX) { Call::Any } else { Call::Numbers(start..=end) }];
-            rules.extend(self.rules_for(&calls, &arches, at, usual)?);
+            rules.extend(self.rules_for(&calls, &arches, arches.first().copied(), at, usual)?);
         }
         Ok(rules)
     }
@@ -266,35 +271,45 @@ impl Renderer<'_> {
                 }
             }
         }
-        let mut groups: BTreeMap<(Ref, Vec<Arch>), Vec<Call>> = BTreeMap::new();
+        // One behaviour with an error number is two where architectures count errors differently.
+        type Group = (Ref, Vec<Action>, Vec<Arch>);
+        let mut groups: BTreeMap<Group, (Arch, Vec<Call>)> = BTreeMap::new();
         for (call, places) in calls {
-            let mut behaviours: Vec<Ref> = places.iter().map(|p| p.1).collect();
-            behaviours.sort_unstable();
-            behaviours.dedup();
-            for &behaviour in &behaviours {
-                let here: Vec<Arch> = places.iter().filter(|p| p.1 == behaviour).map(|p| p.0).collect();
-                let arches = if behaviours.len() == 1 { Vec::new() } else { here };
-                groups.entry((behaviour, arches)).or_default().push(Call::Named(call));
+            let mut behaviours: BTreeMap<(Ref, Vec<Action>), Vec<Arch>> = BTreeMap::new();
+            for (arch, at) in places {
+                let leaves = self.conditions.leaves(at).iter().map(|&a| generic(a, Some(arch))).collect();
+                behaviours.entry((at, leaves)).or_default().push(arch);
+            }
+            // A second name for a number that has another name there must not speak for it.
+            let elsewhere = arches.iter().filter(|(arch, _)| call.number(*arch).is_some()).count();
+            let only = behaviours.len() == 1 && behaviours.values().all(|here| here.len() == elsewhere);
+            for ((at, leaves), here) in behaviours {
+                let arch = here[0];
+                let arches = if only { Vec::new() } else { here };
+                let group = groups.entry((at, leaves, arches)).or_insert((arch, Vec::new()));
+                group.1.push(Call::Named(call));
             }
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
         // Whole actions first, then conditions; larger groups before smaller ones.
-        groups.sort_by_key(|((at, arches), calls)| {
+        groups.sort_by_key(|((at, _, arches), (_, calls))| {
             (!at.is_leaf(), !arches.is_empty(), std::cmp::Reverse(calls.len()))
         });
-        for ((at, arches), calls) in groups {
-            let rules = self.rules_for(&calls, &arches, at, policy.default)?;
+        for ((at, _, arches), (arch, calls)) in groups {
+            let rules = self.rules_for(&calls, &arches, Some(arch), at, policy.default)?;
             policy.rules.extend(rules);
         }
         policy.rules.extend(raw);
         Ok(())
     }
 
-    /// The rules that give these calls this behaviour, where `usual` needs no rule.
+    /// The rules that give these calls this behaviour, where `usual` needs no rule; `arch` says how its
+    /// error numbers count.
     fn rules_for(
         &mut self,
         calls: &[Call],
         arches: &[Arch],
+        arch: Option<Arch>,
         at: Ref,
         usual: Action,
     ) -> Result<Vec<Rule>, RenderError> {
@@ -302,21 +317,30 @@ impl Renderer<'_> {
             calls: calls.to_vec(),
             arches: arches.to_vec(),
             when,
-            action,
+            action: generic(action, arch),
             origin: Origin::default(),
         };
+        let is_usual = |action: Action| generic(action, arch) == usual;
         let mut actions = self.conditions.leaves(at);
         // The last action needs no condition; the usual one needs no rule.
-        actions.sort_by_key(|a| (*a == usual, a.permits(), std::cmp::Reverse(*a)));
+        actions.sort_by_key(|&a| (is_usual(a), a.permits(), std::cmp::Reverse(a)));
         let Some((&last, others)) = actions.split_last() else { return Ok(Vec::new()) };
         let mut rules = Vec::new();
         for &action in others {
             rules.push(rule(self.conditions.when(at, action)?, action));
         }
-        if last != usual {
+        if !is_usual(last) {
             rules.push(rule(Cond::True, last));
         }
         Ok(rules)
+    }
+}
+
+/// An action of this architecture with its error number as policies count: generically.
+fn generic(action: Action, arch: Option<Arch>) -> Action {
+    match (action, arch) {
+        (Action::Errno(raw), Some(arch)) => Action::Errno(Errno::from_raw_on(raw.0, arch).unwrap_or(raw)),
+        _ => action,
     }
 }
 

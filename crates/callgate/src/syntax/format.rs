@@ -1,7 +1,7 @@
 //! `callgate fmt`: one way to set blanks, nothing else changed.
 
 use super::lexer::{Kind, Token, lex};
-use super::tree::{Part, tree};
+use super::tree::{Part, STATEMENTS, tree};
 
 /// A formatted text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,7 +12,7 @@ pub struct Formatted {
     pub changed: bool,
 }
 
-/// Lines longer than this are broken after a comma where they have one.
+/// Lines longer than this are broken after a comma or before a word or operator where they have one.
 const WIDTH: usize = 100;
 const INDENT: &str = "    ";
 
@@ -52,11 +52,9 @@ fn comment_text(text: &str, token: Token) -> String {
 
 fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
     let mut code = String::new();
-    // Where the line may be broken: after commas.
     let mut breaks = Vec::new();
+    let mut depth = 0usize;
     let mut before: Option<Token> = None;
-    // What precedes `before`.
-    let mut earlier: Option<Token> = None;
     let mut first = true;
     for token in tokens {
         match token.kind {
@@ -75,15 +73,26 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
                 if code.is_empty() && !first && !close {
                     code.push_str(INDENT);
                 } else if let Some(before) = before
-                    && (spaced(text, earlier, before, *token) || !glues(text, before, *token))
+                    && (spaced(text, before, *token) || !glues(text, before, *token))
                 {
-                    if before.kind == Kind::Comma {
-                        breaks.push(code.len());
+                    let name = token.loc.of(text);
+                    let word = token.kind == Kind::Word && matches!(name, "if" | "on");
+                    // Inside brackets, a line that begins like a statement would end this one.
+                    let starts = depth > 0 && STATEMENTS.contains(&name);
+                    if before.kind == Kind::Comma && !starts
+                        || matches!(token.kind, Kind::AndAnd | Kind::OrOr)
+                        || (word && depth == 0)
+                    {
+                        breaks.push(Break { at: code.len(), nested: depth > 0 });
                     }
                     code.push(' ');
                 }
+                match token.kind {
+                    Kind::LParen | Kind::LBrace => depth += 1,
+                    Kind::RParen | Kind::RBrace => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
                 code.push_str(token.loc.of(text));
-                earlier = before;
                 before = Some(*token);
             }
         }
@@ -104,7 +113,7 @@ fn glues(text: &str, before: Token, token: Token) -> bool {
 }
 
 /// Whether a blank belongs between two tokens of a line.
-fn spaced(text: &str, earlier: Option<Token>, before: Token, token: Token) -> bool {
+fn spaced(text: &str, before: Token, token: Token) -> bool {
     use Kind::*;
     let touching = before.loc.end == token.loc.start;
     match (before.kind, token.kind) {
@@ -112,18 +121,21 @@ fn spaced(text: &str, earlier: Option<Token>, before: Token, token: Token) -> bo
         (Junk | OpenStr, _) | (_, Junk | OpenStr) => !touching,
         (_, Comma | RParen | RBrace | Question | Colon | DotDot) => false,
         (LParen | LBrace | DotDot | Colon | Tilde | Minus | Not, _) => false,
-        (Word, LParen) => {
-            let word = before.loc.of(text);
-            let operator = matches!(word, "if" | "in" | "not" | "on");
-            // The name of a call may be one of those words only if nothing stands before it.
-            operator && earlier.is_some()
-        }
+        (Word, LParen) => matches!(before.loc.of(text), "if" | "in" | "not" | "on"),
         _ => true,
     }
 }
 
-/// Emits a line, broken after commas if it is too long.
-fn wrap(code: String, breaks: &[usize], comment: Option<String>, first: bool, lines: &mut Vec<Line>) {
+/// A blank at which a line may be broken.
+#[derive(Clone, Copy)]
+struct Break {
+    at: usize,
+    /// Whether it is inside brackets: taken only if no other will do.
+    nested: bool,
+}
+
+/// Emits a line, broken if it is too long.
+fn wrap(code: String, breaks: &[Break], comment: Option<String>, first: bool, lines: &mut Vec<Line>) {
     if code.is_empty() {
         // A comment inside a statement.
         let indent = if first { "" } else { INDENT };
@@ -132,15 +144,17 @@ fn wrap(code: String, breaks: &[usize], comment: Option<String>, first: bool, li
     }
     let mut start = 0;
     let mut indent = "";
-    let mut end = 0;
-    for next in breaks.iter().copied().chain([code.len()]) {
-        let width = indent.len() + code[start..next].chars().count();
-        if width > WIDTH && end > start {
-            lines.push(Line { code: format!("{indent}{}", &code[start..end]), comment: None });
-            start = end + 1;
-            indent = INDENT;
-        }
-        end = next;
+    let mut left = breaks;
+    while indent.len() + code[start..].chars().take(WIDTH + 1).count() > WIDTH {
+        let room = WIDTH - indent.len();
+        let end = code[start..].char_indices().nth(room).map_or(code.len(), |c| start + c.0);
+        let fitting = left.partition_point(|b| b.at <= end);
+        let outer = left[..fitting].iter().rposition(|b| !b.nested);
+        // The rest may be one unbreakable piece.
+        let Some(taken) = outer.or(fitting.checked_sub(1)).or((!left.is_empty()).then_some(0)) else { break };
+        let at = left[taken].at;
+        lines.push(Line { code: format!("{indent}{}", &code[start..at]), comment: None });
+        (start, indent, left) = (at + 1, INDENT, &left[taken + 1..]);
     }
     lines.push(Line { code: format!("{indent}{}", &code[start..]), comment });
 }

@@ -106,6 +106,11 @@ impl Files {
         }
     }
 
+    /// Whether a file holds the conditions of a built-in group.
+    pub(crate) fn is_built_in(&self, file: usize) -> bool {
+        self.groups.values().any(|f| *f == file)
+    }
+
     /// Reads the conditions of the built-in groups that the statements name.
     fn load_groups(&mut self, report: &mut Report) {
         let mut named: Vec<&'static Group> = Vec::new();

@@ -18,15 +18,15 @@ mod condition;
 mod format;
 pub(crate) mod lexer;
 mod load;
-mod lower;
 mod parser;
 mod print;
 mod report;
+mod resolve;
 mod tree;
 
 pub use codes::CODES;
 pub use format::{Formatted, format};
-pub use print::{action_text, print};
+pub use print::{action_text, condition_text, print};
 pub use report::nearest;
 
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
@@ -97,14 +97,14 @@ impl Expect {
 pub fn parse(name: &str, text: &str, loader: &mut Loader<'_>) -> Parsed {
     let mut report = Report::default();
     let files = load::load(name, text, loader, &mut report);
-    let lowered = lower::lower(&files, &mut report);
+    let resolved = resolve::resolve(&files, &mut report);
     let sources: Vec<Source> = files.files.iter().map(|f| f.source.clone()).collect();
     let failed = report.has_errors();
     Parsed {
-        policy: (!failed).then_some(lowered.policy),
-        rule_spans: if failed { Vec::new() } else { lowered.rule_spans },
-        foreign_spans: if failed { Vec::new() } else { lowered.foreign_spans },
-        expects: lowered.expects,
+        policy: (!failed).then_some(resolved.policy),
+        rule_spans: if failed { Vec::new() } else { resolved.rule_spans },
+        foreign_spans: if failed { Vec::new() } else { resolved.foreign_spans },
+        expects: resolved.expects,
         diagnostics: report.finish(&sources),
         sources,
     }

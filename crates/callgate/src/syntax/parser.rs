@@ -342,7 +342,7 @@ impl<'a> Parser<'a> {
         }
         let place = span(self.source, loc);
         let d = Diagnostic::error(codes::ERRNO, format!("unknown error `{word}`")).at(place.clone());
-        let names = (0..=4095).filter_map(|n| Errno(n).name());
+        let names = Errno::names().map(|n| n.0);
         let d = self.report.did_you_mean(d, word, place, names);
         self.report.push(d);
         None

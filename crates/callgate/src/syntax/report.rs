@@ -76,13 +76,13 @@ pub(crate) fn span(source: &Source, loc: Loc) -> Span {
     Span { source: source.clone(), start: loc.start as usize, end: loc.end as usize }
 }
 
-/// The name most like `word`, if any is alike enough: at most a third of its letters differ, a swap
-/// of neighbours or a wrong case counting little. The first of equals wins.
+/// The name most like `word`, if any is alike enough: about a quarter of its letters may differ, a swap
+/// of neighbours counting one and case nothing. The first of equals wins.
 pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.len() > 64 {
         return None;
     }
-    let limit = word.len().div_ceil(3);
+    let limit = word.len().saturating_add(1) / 4;
     let mut best: Option<(usize, &str)> = None;
     for name in names {
         if name.len().abs_diff(word.len()) > limit {

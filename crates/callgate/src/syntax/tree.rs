@@ -53,8 +53,7 @@ pub(crate) fn tree(text: &str) -> Tree {
         let start = at;
         let mut last = None;
         let mut depth = 0usize;
-        loop {
-            let Some(token) = tokens.get(at) else { break };
+        while let Some(token) = tokens.get(at) {
             at += 1;
             match token.kind {
                 Kind::Space | Kind::Comment => {}
@@ -103,7 +102,12 @@ fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize)
         _ => false,
     };
     let open = match last.kind {
-        Kind::Word => matches!(last.loc.of(text), "if" | "on" | "in" | "not"),
+        // A call may have the name of a statement's word, and so may an architecture.
+        Kind::Comma if depth == 0 => true,
+        Kind::Word if last.loc.of(text) == "on" => true,
+        Kind::Word => {
+            matches!(last.loc.of(text), "if" | "in" | "not") && !starts_statement(text, tokens, next)
+        }
         Kind::Number
         | Kind::Group
         | Kind::Str
@@ -112,8 +116,7 @@ fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize)
         | Kind::RBrace
         | Kind::Question
         | Kind::Junk => false,
-        Kind::LParen | Kind::LBrace => !starts_statement(text, tokens, next),
-        _ => true,
+        _ => !starts_statement(text, tokens, next),
     };
     let inside = depth > 0 && !starts_statement(text, tokens, next);
     (begins || open || inside).then_some(next)
@@ -162,6 +165,8 @@ mod tests {
         );
         assert_eq!(statements("allow a if x in {A\nlog b"), ["allow a if x in { A", "log b"]);
         assert_eq!(statements("allow a if (x == 1\n\nlog b"), ["allow a if ( x == 1", "log b"]);
+        assert_eq!(statements("allow a if\nlog b"), ["allow a if", "log b"]);
+        assert_eq!(statements("allow a if x ==\nlog b"), ["allow a if x ==", "log b"]);
         assert_eq!(statements("allow a,\n kill,\n b"), ["allow a , kill , b"]);
     }
 }

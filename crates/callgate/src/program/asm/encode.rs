@@ -49,7 +49,9 @@ fn encode_for(
             }
             Err(error) => {
                 errors.push(error);
-                flow.step_unreadable();
+                let jumps =
+                    matches!(statement.it, Statement::If(..) | Statement::Goto(_) | Statement::Return(_));
+                flow.step_unreadable(!jumps);
                 insns.push(Insn::stmt(op::RET_K, 0));
             }
         }

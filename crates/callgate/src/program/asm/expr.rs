@@ -224,7 +224,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Whether `.lo` or `.hi` follows the word here.
-    fn dotted(&self) -> bool {
+    pub(super) fn dotted(&self) -> bool {
         self.peek_at(1) == Token::Sign(".")
             && self.glued(1)
             && self.glued(2)

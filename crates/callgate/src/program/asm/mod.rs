@@ -3,6 +3,7 @@
 //! `docs/assembler.md` describes the notation. [`disasm`](super::disasm::disasm) writes it, and
 //! what it writes comes back byte for byte.
 
+mod cond;
 mod encode;
 mod error;
 mod expr;
@@ -10,7 +11,6 @@ mod lex;
 mod parse;
 mod resolve;
 mod suggest;
-mod test;
 mod tree;
 
 pub use error::Error;

@@ -20,7 +20,7 @@ pub(super) fn parse<'a>(lexemes: &'a [Lexeme<'a>], errors: &mut Vec<Error>) -> T
     parser.tree
 }
 
-/// The reader. Its parts are spread over this file, `expr.rs` and `test.rs`.
+/// The reader. Its parts are spread over this file, `expr.rs` and `cond.rs`.
 pub(super) struct Parser<'a> {
     lexemes: &'a [Lexeme<'a>],
     at: usize,
@@ -217,6 +217,12 @@ impl<'a> Parser<'a> {
             self.at += 2;
             return Ok(Statement::Negate);
         }
+        // An argument may well be called `len`, or `x`.
+        if self.dotted()
+            && let Some(word) = self.word()?
+        {
+            return Ok(Statement::Load(word));
+        }
         let bracket = self.peek_at(1) == Token::Sign("[");
         match self.peek() {
             Token::Word("X" | "$X" | "x") => {
@@ -244,6 +250,10 @@ impl<'a> Parser<'a> {
         }
         if let Some(word) = self.word()? {
             return Ok(Statement::Load(word));
+        }
+        if let (Token::Word(name), true) = (self.peek(), bracket) {
+            let known = ["args", "args_h", "data", "M", "mem"];
+            return Err(Error::new(place, format!("there is no `{name}[…]`")).suggest(name, known));
         }
         Ok(Statement::LoadNumber(Register::A, self.expr()?))
     }

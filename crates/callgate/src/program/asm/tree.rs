@@ -111,7 +111,7 @@ pub(super) struct Test<'a> {
     pub(super) operand: Operand<'a>,
 }
 
-/// `word`, `(word & mask)`, `(word >> n)`, `(word & mask >> n)` in place of `A`.
+/// `word`, `(word & mask)`, `(word >> n)`, `((word & mask) >> n)` in place of `A`.
 #[derive(Clone, Debug)]
 pub(super) struct Claim<'a> {
     pub(super) word: WordName<'a>,

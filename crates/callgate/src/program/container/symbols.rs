@@ -108,11 +108,15 @@ impl<'a> Parser<'_, 'a> {
         Ok(left)
     }
 
-    /// A term with its signs before it, and Rust's `as u16` behind it.
+    /// A term with signs and casts before it, and Rust's `as u16` behind it.
     fn unary(&mut self) -> Result<u32, Error> {
         let mut signs = Vec::new();
-        while let Some(Node::Sign(sign @ ("~" | "-" | "+"))) = self.peek() {
-            signs.push(*sign);
+        loop {
+            match self.peek() {
+                Some(Node::Sign(sign @ ("~" | "-" | "+"))) => signs.push(*sign),
+                Some(Node::Group(inside)) if is_cast(inside) => {}
+                _ => break,
+            }
             self.at += 1;
         }
         let value = self.primary()?;
@@ -138,7 +142,6 @@ impl<'a> Parser<'_, 'a> {
             Node::Number(text) => {
                 number(text).ok_or_else(|| placed.error(format!("`{text}` is no 32-bit number")))
             }
-            Node::Group(inside) if is_cast(inside) => self.unary(),
             Node::Group(inside) => value(inside, self.arch),
             Node::Word("offsetof") => match self.nodes.get(self.at).map(|p| &p.node) {
                 Some(Node::Group(inside)) => {

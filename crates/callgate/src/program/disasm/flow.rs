@@ -199,13 +199,16 @@ impl Flow {
         self.falling = Some(state);
     }
 
-    /// Takes an instruction that could not be made out: from here on nothing contradicts.
-    pub(in crate::program) fn step_unreadable(&mut self) {
+    /// Takes an instruction that could not be made out. If it may have written a register, nothing
+    /// contradicts any claim from here on.
+    pub(in crate::program) fn step_unreadable(&mut self, writes: bool) {
         self.arrive();
         self.pc += 1;
         let state = self.falling.get_or_insert_with(State::start);
-        (state.a, state.x) = (Value::Poison, Value::Poison);
-        state.mem = [Value::Poison; MEM_WORDS];
+        if writes {
+            (state.a, state.x) = (Value::Poison, Value::Poison);
+            state.mem = [Value::Poison; MEM_WORDS];
+        }
     }
 
     fn send(&mut self, to: u64, state: State) {
@@ -268,6 +271,6 @@ pub(in crate::program) fn spell(field: Field, word: &str) -> String {
         (u32::MAX, 0) => word.to_string(),
         (u32::MAX, s) => format!("({word} >> {s})"),
         (m, 0) => format!("({word} & {m:#x})"),
-        (m, s) => format!("({word} & {m:#x} >> {s})"),
+        (m, s) => format!("(({word} & {m:#x}) >> {s})"),
     }
 }

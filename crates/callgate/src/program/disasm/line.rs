@@ -258,6 +258,13 @@ fn verdict(line: &mut Line, k: u32, place: Place<'_>) {
     }
 }
 
+/// An action as listings write it, with errors named for an architecture.
+pub(in crate::program) fn action_text(action: Action, arch: Option<Arch>) -> String {
+    let mut line = Line::default();
+    verdict(&mut line, action.to_ret(), Place { state: None, home: arch });
+    line.text()
+}
+
 /// A number the way it reads best: small ones decimal.
 pub(in crate::program) fn number(k: u32) -> String {
     if k < 4096 { k.to_string() } else { format!("{k:#x}") }

@@ -35,5 +35,7 @@ mod opcode;
 pub(in crate::program) mod value;
 mod write;
 
+pub(in crate::program) use line::action_text;
 pub use listing::{Line, Listing, Mark, Span};
+pub(in crate::program) use write::NEVER;
 pub use write::{Options, disasm};

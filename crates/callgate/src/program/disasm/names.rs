@@ -124,6 +124,10 @@ impl Place<'_> {
         let (arch, _) = self.call()?;
         let param = self.param(field.word)?;
         let set = param.set?;
+        if value == 0 && set.is_flags() && (bits || !field.is_whole()) {
+            // None of some of the bits is not the flag that is named for having none of all.
+            return None;
+        }
         let fits = |name: &str| constant_value(name, arch) == Some(value);
         if field.shift == 0 {
             let wide = u64::from(value);
@@ -135,7 +139,6 @@ impl Place<'_> {
             if let Some(name) = name
                 && is_plain(name)
                 && fits(name)
-                && !(bits && value == 0)
             {
                 return Some(name.to_string());
             }

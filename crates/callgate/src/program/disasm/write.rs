@@ -22,6 +22,9 @@ pub struct Options {
     pub bytes: bool,
 }
 
+/// The remark on an instruction that no call gets to.
+pub(in crate::program) const NEVER: &str = "never reached";
+
 /// Writes a program as text which `asm` turns back into exactly these instructions. The program
 /// need not be one the kernel accepts; what the kernel would say stands at the instruction.
 /// Takes time linear in the length of the program.
@@ -45,7 +48,7 @@ pub fn disasm(code: &Code, options: &Options) -> Listing {
             line.note(Mark::Comment, signature);
         }
         if place.state.is_none() {
-            line.note(Mark::Comment, "never reached");
+            line.note(Mark::Comment, NEVER);
         }
         if let Some(error) = refusal.as_ref().filter(|e| e.at == at) {
             let reason = error.to_string();

@@ -3,8 +3,8 @@
 mod names;
 mod when;
 
-use super::lower::{effective, lower_rules};
 use super::report::Report;
+use super::resolve::{effective, resolve_rules};
 use super::{format, load};
 use crate::policy::{Call, Cond, Policy, Rule};
 use callgate_abi::{Action, Arch, Syscall};
@@ -43,6 +43,14 @@ pub fn print(policy: &Policy) -> String {
         out.push('\n');
     }
     format(&out).text
+}
+
+/// A condition as the language writes it, with the argument names and constants of a call where one is
+/// given.
+pub fn condition_text(condition: &Cond, call: Option<(Syscall, Arch)>) -> String {
+    let params = call.and_then(|(call, arch)| call.params(arch)).unwrap_or_default();
+    let naming = call.map(|(_, arch)| Naming { params, arch, constants: true });
+    when::text(condition, naming)
 }
 
 /// An action as the language writes it.
@@ -143,7 +151,7 @@ fn means(text: &str, rule: &Rule, listed: &[Arch], foreign: bool) -> bool {
     let text = if foreign { format!("foreign {text}") } else { text.to_string() };
     let refuse = |_: &str, _: &str| Err(String::new());
     let files = load::load("", &text, &mut { refuse }, &mut report);
-    let rules = lower_rules(&files, listed, &mut report);
+    let rules = resolve_rules(&files, listed, &mut report);
     let rules = rules.map(|(rules, foreigners)| if foreign { foreigners } else { rules });
     rules.is_some_and(|rules| rules.len() == 1 && rules[0] == *rule)
 }

@@ -2,6 +2,7 @@
 //! the rule: the printer reads its text back and takes numbers if so.
 
 use crate::policy::{ArgCmp, ArgIndex};
+use crate::syntax::resolve::positional;
 use callgate_abi::{Arch, Param, Role, Width};
 
 /// The call whose names are used.
@@ -22,7 +23,9 @@ pub(super) fn argument(cmp: &ArgCmp, naming: Option<Naming<'_>>) -> String {
     if cmp.arg == ArgIndex::IP {
         return if cmp.width == Width::W64 { "ip".to_string() } else { format!("ip{width}") };
     }
-    match naming.and_then(|n| n.param(cmp)) {
+    // A name like a position's would be taken for one.
+    let param = naming.and_then(|n| n.param(cmp)).filter(|p| positional(p.name).is_none());
+    match param {
         Some(param) if param.width == cmp.width => param.name.to_string(),
         Some(param) => format!("{}{width}", param.name),
         None => format!("arg{}{width}", cmp.arg.get()),

@@ -1,0 +1,4 @@
+//! How results are put into words and JSON, shared by the verbs.
+
+pub(crate) mod calls;
+pub(crate) mod words;

@@ -1,0 +1,60 @@
+//! Single calls and actions in words.
+
+use callgate::{Action, Arch, Errno, SeccompData, Syscall, Width};
+
+/// An action of an architecture, its error by that architecture's name.
+pub(crate) fn action(action: Action, arch: Option<Arch>) -> String {
+    match (action, arch) {
+        (Action::Errno(raw), Some(arch)) => match Errno::name_on(raw.0, arch) {
+            Some(name) => format!("errno({name})"),
+            None => format!("errno({})", raw.0),
+        },
+        _ => callgate::syntax::action_text(action),
+    }
+}
+
+/// A call as one would write it: `socket(AF_NETLINK, 3, 0) on x86_64`.
+pub(crate) fn call(data: &SeccompData) -> String {
+    let Some(arch) = Arch::of_call(data.arch, data.nr) else {
+        return format!("call {:#x} under audit token {:#010x}{}", data.nr, data.arch, raw_args(data));
+    };
+    let Some(known) = Syscall::from_number(arch, data.nr) else {
+        return format!("call {:#x} on {}{}", data.nr, arch.name(), raw_args(data));
+    };
+    let params = known.params(arch).unwrap_or_default();
+    let used = data.args.iter().rposition(|a| *a != 0).map_or(0, |i| i + 1).max(params.len()).min(6);
+    let args: Vec<String> = (0..used)
+        .map(|i| {
+            let value = data.args[i];
+            match params.get(i).and_then(|p| Some((p, p.set?))) {
+                Some((p, set)) if p.width == Width::W64 || value >> 32 == 0 => {
+                    set.name_of(value, arch).map_or_else(|| number(value), str::to_owned)
+                }
+                _ => number(value),
+            }
+        })
+        .collect();
+    format!("{}({}) on {}", known.name(), args.join(", "), arch.name())
+}
+
+fn raw_args(data: &SeccompData) -> String {
+    if data.args == [0; 6] { String::new() } else { format!(" with arguments {:#x?}", data.args).replace('\n', "") }
+}
+
+/// A number as a person writes it.
+pub(crate) fn number(n: u64) -> String {
+    if n < 10_000 { n.to_string() } else { format!("{n:#x}") }
+}
+
+/// A call as JSON, enough to make it again.
+pub(crate) fn call_json(data: &SeccompData) -> serde_json::Value {
+    let arch = Arch::of_call(data.arch, data.nr);
+    serde_json::json!({
+        "arch": arch.map(Arch::name),
+        "token": data.arch,
+        "nr": data.nr,
+        "call": arch.and_then(|a| Syscall::from_number(a, data.nr)).map(Syscall::name),
+        "args": data.args,
+        "ip": data.ip,
+    })
+}

@@ -1,0 +1,149 @@
+//! `diff`: what changes from one filter to another, with a call that shows it.
+
+use super::explain::arches;
+use crate::args::Diff;
+use crate::failure::{FINDINGS, Failure, Outcome};
+use crate::input::Input;
+use crate::output::print;
+use crate::report::{calls, words};
+use crate::say::Say;
+use callgate::abi::Word;
+use callgate::compare::Change;
+use callgate::syntax::condition_text;
+use callgate::{Action, Arch, Cond, Diagram, SeccompData, Syscall};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+
+/// Calls whose action changes in the same way.
+struct Row {
+    arch: Option<Arch>,
+    calls: Vec<Syscall>,
+    numbers: Vec<RangeInclusive<u32>>,
+    when: Cond,
+    change: Change,
+    before: Action,
+    after: Action,
+    witness: SeccompData,
+}
+
+pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
+    let (a, b) = (Input::read(&args.a, &args.reading, say)?, Input::read(&args.b, &args.reading, say)?);
+    let (before, after) = (a.filter()?, b.filter()?);
+    if before == after {
+        if args.json {
+            print(&format!("{}\n", json!({ "schema": "callgate/diff/1", "equal": true, "changes": [] })))?;
+        } else {
+            print("no difference\n")?;
+        }
+        return Ok(0);
+    }
+    let beside = before.beside(&after).map_err(|e| a.failure(e))?;
+    let mut listed: Vec<Option<Arch>> = if args.reading.arches.arch.is_empty() {
+        let mut listed = arches(&before);
+        listed.extend(arches(&after));
+        listed.sort_unstable();
+        listed.dedup();
+        listed.into_iter().map(Some).chain([None]).collect()
+    } else {
+        args.reading.arches.arch.iter().copied().map(Some).collect()
+    };
+    listed.dedup();
+    let only = args.call.iter().map(|c| super::explain::known(c)).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::new();
+    for arch in listed {
+        rows.extend(changes(&beside, arch, &only).map_err(|e| a.failure(e))?);
+    }
+    // What is claimed is shown: each witness is replayed in both programs.
+    let programs = (a.program().ok(), b.program().ok());
+    for row in &rows {
+        for (program, expected) in [(&programs.0, row.before), (&programs.1, row.after)] {
+            if let Some(program) = program
+                && program.run(&row.witness).action() != expected
+            {
+                return Err(Failure::input(format!("a witness does not replay (a defect of callgate): {}", words::call(&row.witness))));
+            }
+        }
+    }
+    if args.json {
+        let changes: Vec<Value> = rows.iter().map(row_json).collect();
+        print(&format!("{:#}\n", json!({ "schema": "callgate/diff/1", "equal": rows.is_empty(), "changes": changes })))?;
+    } else {
+        print(&text(&rows))?;
+    }
+    Ok(if rows.is_empty() { 0 } else { FINDINGS })
+}
+
+fn changes(
+    beside: &Diagram<(Action, Action)>,
+    arch: Option<Arch>,
+    only: &[Syscall],
+) -> Result<Vec<Row>, callgate::RenderError> {
+    let survey = beside.survey(arch, |(a, b)| i64::from(a == b))?;
+    let mut rows = Vec::new();
+    let token = arch.map_or_else(|| beside.foreign_token(), |a| a.token());
+    let here = beside.restrict(Word::ARCH, token);
+    for behaviour in survey.behaviours {
+        let calls: Vec<Syscall> =
+            behaviour.calls.iter().copied().filter(|c| only.is_empty() || only.contains(c)).collect();
+        let numbers = if only.is_empty() { behaviour.numbers } else { Vec::new() };
+        let nr = calls.first().zip(arch).and_then(|(c, a)| c.number(a)).or(numbers.first().map(|r| *r.start()));
+        let Some(nr) = nr else { continue };
+        for (when, pair) in behaviour.outcomes {
+            let Some(change) = Change::of(pair.0, pair.1) else { continue };
+            let Some(found) = here.restrict(Word::NR, nr).witness(|p| *p == pair) else { continue };
+            let witness = SeccompData { arch: token, nr, ..found };
+            let (calls, numbers) = (calls.clone(), numbers.clone());
+            rows.push(Row { arch, calls, numbers, when, change, before: pair.0, after: pair.1, witness });
+        }
+    }
+    rows.sort_by_key(|r| r.change);
+    Ok(rows)
+}
+
+fn text(rows: &[Row]) -> String {
+    let mut text = String::new();
+    let mut section = None;
+    for row in rows {
+        if section != Some((row.arch, row.change)) {
+            section = Some((row.arch, row.change));
+            let arch = row.arch.map_or("every other architecture", Arch::name);
+            let change = match row.change {
+                Change::NewlyAllowed => "newly allowed",
+                Change::NewlyDenied => "newly denied",
+                Change::Changed => "changed",
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}{arch}: {change}", if text.is_empty() { "" } else { "\n" });
+        }
+        let list = calls::words(row.arch, &row.calls, &row.numbers);
+        let call = row.calls.first().copied().zip(row.arch);
+        let condition = match &row.when {
+            Cond::True => String::new(),
+            when => format!(" if {}", condition_text(when, call)),
+        };
+        let (before, after) = (words::action(row.before, row.arch), words::action(row.after, row.arch));
+        let _ = writeln!(text, "  {before} -> {after}{condition}");
+        let _ = writeln!(text, "{}", calls::wrap(&list, "    ", 100));
+        let _ = writeln!(text, "    for example {}", words::call(&row.witness));
+    }
+    text
+}
+
+fn row_json(row: &Row) -> Value {
+    json!({
+        "arch": row.arch.map(Arch::name),
+        "change": match row.change {
+            Change::NewlyAllowed => "newly-allowed",
+            Change::NewlyDenied => "newly-denied",
+            Change::Changed => "changed",
+        },
+        "calls": row.calls.iter().map(|c| c.name()).collect::<Vec<_>>(),
+        "numbers": row.numbers.iter().map(|r| json!([r.start(), r.end()])).collect::<Vec<_>>(),
+        "when": (row.when != Cond::True)
+            .then(|| condition_text(&row.when, row.calls.first().copied().zip(row.arch))),
+        "before": words::action(row.before, row.arch),
+        "after": words::action(row.after, row.arch),
+        "witness": words::call_json(&row.witness),
+    })
+}
