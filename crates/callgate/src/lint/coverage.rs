@@ -104,9 +104,9 @@ fn twins(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
         if !view.is_restricted(native, nr) || !view.exists(arch, denied) {
             continue;
         }
-        for (family, open) in guards::variants(denied) {
-            if is_open(open) && open.since(arch) >= denied.since(arch) {
-                note(open, denied, family.reason, true);
+        for (reason, open) in guards::variants(denied) {
+            if is_open(open) {
+                note(open, denied, reason, true);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! alone can do. So the relation has a direction.
 
 use callgate_abi::Syscall;
-use callgate_abi::twin::{self, Kinship};
+use callgate_abi::variant::{self, Kind};
 
 /// Calls that are denied for an effect, and calls that have the effect too.
 pub(super) struct Guard {
@@ -82,10 +82,18 @@ pub(super) fn all() -> &'static [Guard] {
     GUARDS
 }
 
-/// The calls that are `call` for another word size or convention.
-pub(super) fn variants(call: Syscall) -> impl Iterator<Item = (&'static twin::Family, Syscall)> {
-    let families = twin::of(call).filter(|f| f.kinship == Kinship::Variant);
-    families.flat_map(move |f| f.members().filter(move |m| *m != call).map(move |m| (f, m)))
+/// The calls that are newer forms of `call` for another word size or time width, each with the reason.
+pub(super) fn variants(call: Syscall) -> impl Iterator<Item = (&'static str, Syscall)> {
+    variant::of(call).filter(move |v| v.older == call).filter_map(|v| {
+        let reason = match v.kind {
+            Kind::Time64 => "it is the same call with 64-bit times",
+            Kind::Size64 => "it is the same call with 64-bit sizes",
+            Kind::Id32 => "it is the same call with 32-bit ids",
+            // Another call altogether; the guards above have those that matter.
+            Kind::Redesign => return None,
+        };
+        Some((reason, v.newer))
+    })
 }
 
 #[cfg(test)]

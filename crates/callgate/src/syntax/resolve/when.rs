@@ -99,7 +99,9 @@ impl Resolver<'_> {
         for item in items {
             any.push(match item {
                 // One text for all architectures: what a value's name means nothing on, it leaves out.
-                Item::One(expr) if self.files.is_built_in(self.file) && self.has_no_value(expr, env) => continue,
+                Item::One(expr) if self.files.is_built_in(self.file) && self.has_no_value(expr, env) => {
+                    continue;
+                }
                 Item::One(expr) => {
                     let value = self.value(expr, &argument, env)?;
                     match mask {
