@@ -41,11 +41,15 @@ fn open_elsewhere(view: &View<'_>, native: ArchView, other: Arch) -> Vec<Syscall
     worst_first(calls.map(|c| c.1).collect())
 }
 
+/// The other conventions of the same machine, one for each audit token.
+fn others(native: ArchView) -> impl Iterator<Item = Arch> {
+    let siblings = native.arch.siblings();
+    let first = move |(i, a): &(usize, &Arch)| siblings[..*i].iter().all(|b| b.token() != a.token());
+    siblings.iter().enumerate().filter(first).map(|s| *s.1).filter(move |a| a.token() != native.arch.token())
+}
+
 fn no_arch_check(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
-    for &other in native.arch.siblings() {
-        if other.token() == native.arch.token() {
-            continue;
-        }
+    for other in others(native) {
         let open = open_elsewhere(view, native, other);
         let Some((call, nr)) = open.first().and_then(|c| Some((*c, c.number(other)?))) else { continue };
         let message = format!(
@@ -67,8 +71,8 @@ fn no_arch_check(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
 
 fn foreign(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
     let known = |arch: Arch| view.arches.iter().any(|a| a.arch.token() == arch.token());
-    for &other in native.arch.siblings() {
-        let treated_apart = view.filter.arches().iter().any(|a| a.token() == other.token());
+    for other in others(native) {
+        let treated_apart = view.apart.iter().any(|a| a.token() == other.token());
         if known(other) || treated_apart {
             continue;
         }
@@ -243,8 +247,7 @@ fn wrong_arch(view: &View<'_>, out: &mut Vec<Draft>) {
             continue;
         }
         let at = View::call(arch, nr);
-        let mut treated: Vec<&str> = view.filter.arches().iter().map(|a| a.name()).collect();
-        treated.dedup();
+        let treated: Vec<&str> = view.apart.iter().map(|a| a.name()).collect();
         let mut draft = Draft::new(
             WRONG_ARCH,
             format!(

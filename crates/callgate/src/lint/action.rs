@@ -6,7 +6,7 @@ use super::subject::Loaded;
 use super::view::{Access, ArchView, Fixed, View, is, list};
 use crate::diagnostic::Severity;
 use crate::diagram::Filter;
-use callgate_abi::{Action, Arch, Errno, Kernel, SeccompData, Syscall, breakage};
+use callgate_abi::{Action, Arch, Errno, Kernel, SeccompData, Syscall, breakage, twin, variant};
 
 pub(super) fn check(view: &View<'_>, layers: &[Loaded<'_>], out: &mut Vec<Draft>) {
     if view.filter.leaves().iter().all(|a| a.permits()) {
@@ -57,7 +57,9 @@ fn one(view: &View<'_>, action: Action, out: &mut Vec<Draft>) {
             Draft::new(UNKNOWN_ACTION, message).note("before Linux 4.14 it killed the thread")
         }
         Action::KillThread(_) => {
-            let threads = view.arches.iter().any(|native| has_threads(view, native.arch));
+            // Under a foreign architecture there is one thread at most that would go on.
+            let (arch, _) = example(view, action);
+            let threads = arch.is_some_and(|arch| has_threads(view, arch));
             let message = "kill-thread ends one thread and leaves the others waiting for it";
             let draft = Draft::new(KILL_THREAD, message).help("kill the process");
             let draft = draft.remedy(Remedy::Word("kill-thread".into(), "kill".into()));
@@ -193,7 +195,7 @@ fn wants_enosys(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
         else {
             continue;
         };
-        if errno.0 == Errno::ENOSYS.on(arch) || errno.0 == 0 {
+        if errno.0 == Errno::ENOSYS.on(arch) || errno.0 == 0 || !can_fall_back(view, arch, row.call) {
             continue;
         }
         let text = format!("{} of {} {} on: {}", row.call.name(), row.component, row.since, row.what);
@@ -217,6 +219,13 @@ fn wants_enosys(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
     }
     let line = format!("errno(ENOSYS) {}", names.join(", "));
     out.push(draft.help(format!("answer ENOSYS: `{line}`")).remedy(Remedy::Line(line)));
+}
+
+/// Whether a relative of the call is permitted, so that there is something to fall back to.
+fn can_fall_back(view: &View<'_>, arch: Arch, call: Syscall) -> bool {
+    let open = |other: Syscall| other != call && view.of(arch, other).is_some_and(|a| a != Access::Denied);
+    twin::of(call).flat_map(|f| f.members()).any(open)
+        || variant::of(call).any(|v| open(v.older) || open(v.newer))
 }
 
 /// G6: the C library asks the vDSO, and no filter hears of it.

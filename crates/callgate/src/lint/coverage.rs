@@ -229,10 +229,11 @@ fn multiplexers(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
         let calls = worst_first(reached.iter().map(|r| r.0).collect());
         let Some(&(_, selector, witness)) = reached.iter().find(|r| r.0 == calls[0]) else { continue };
         let message = format!(
-            "{} {} restricted, but {}({selector}) does the same with arguments no filter sees",
+            "{} {} restricted, but {}({selector}) does the same{}",
             list(calls.iter().map(|c| c.name())),
             is(calls.len()),
             carrier.name(),
+            if carrier.name() == "socketcall" { " with arguments no filter sees" } else { "" },
         );
         let mut draft = Draft::new(MULTIPLEXER, message).on(arch).witness(witness);
         if let Some(refused) = calls[0].number(arch).and_then(|nr| view.refused(arch, nr)) {

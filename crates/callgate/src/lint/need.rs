@@ -82,22 +82,21 @@ fn risky(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
             continue;
         }
         let Some(call) = permits(view, arch, risk) else { continue };
+        // Whoever starts threads cannot do without clone; what it is restricted to is a matter of its own.
+        let common = matches!(risk.call.name(), "clone" | "clone3");
         match risk.level {
-            Level::High => high.push((risk, call)),
-            Level::Medium | Level::Low => rest.push((risk, call)),
+            Level::High if !common => high.push((risk, call)),
+            Level::High | Level::Medium | Level::Low => rest.push((risk, call)),
         }
     }
     let severity = if native.deny_list { Severity::Note } else { Severity::Warning };
     for (found, severity, what) in [
-        (high, severity, "that have been ways out of sandboxes"),
-        (rest, Severity::Note, "few programs need"),
+        (high, severity, "by which sandboxes have been left"),
+        (rest, Severity::Note, "which few programs need"),
     ] {
         let Some((_, witness)) = found.first() else { continue };
-        let message = format!(
-            "{} permitted calls {what}: {}",
-            found.len(),
-            list(found.iter().map(|f| f.0.call.name()))
-        );
+        let message =
+            format!("{} {} permitted, {what}", list(found.iter().map(|f| f.0.call.name())), is(found.len()));
         let mut draft = Draft::new(RISKY, message).severity(severity).on(arch).witness(*witness);
         for (risk, _) in &found {
             let when = risk.condition.map_or(String::new(), |c| format!(" if {c}"));
@@ -215,6 +214,8 @@ fn essentials(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
             usual.name(),
             "restart_syscall" | "set_robust_list" | "rseq" | "access" | "faccessat" | "getrandom"
         );
+        // The last thread of a process that starts no other ends with exit_group.
+        let rare = rare || (usual.name() == "exit" && !threads);
         let severity = match row.need {
             Need::Always if !rare => Severity::Warning,
             Need::Exec if executes && !rare => Severity::Warning,

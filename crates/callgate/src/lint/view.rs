@@ -25,6 +25,8 @@ pub(super) struct View<'a> {
     pub(super) filter: Filter,
     /// The conventions that are looked at.
     pub(super) arches: Vec<ArchView>,
+    /// The conventions that the filter treats otherwise than a made-up one.
+    pub(super) apart: Vec<Arch>,
     /// An audit token that the filter does not single out, and no known architecture's.
     pub(super) foreign: Option<u32>,
     /// Per node: whether it leads to a permitting leaf (1), to another (2).
@@ -49,15 +51,18 @@ impl<'a> View<'a> {
             let node = filter.node(i);
             let of = |at: Ref| match at.node_index() {
                 Some(i) => (outcomes[i], words[i]),
-                None => (if filter.leaf(at).permits() { 1 } else { 2 }, 0),
+                None => (outcome(filter.leaf(at)), 0),
             };
             let ((lo, lo_words), (hi, hi_words)) = (of(node.lo), of(node.hi));
             outcomes.push(lo | hi);
             words.push(lo_words | hi_words | 1 << (node.level / 32));
         }
-        let foreign = filter.unknown_token();
+        // Of the filter as it is: calls of a 32-bit convention differ from made-up ones in their registers.
+        let foreign = combined.unknown_token();
+        let apart = if combined.depends_on(Word::ARCH) { combined.arches() } else { Vec::new() };
         let kernel = options.kernel.unwrap_or(Kernel::OF_TABLES);
-        let mut view = View { options, kernel, filter, arches: Vec::new(), foreign, outcomes, words };
+        let arches = Vec::new();
+        let mut view = View { options, kernel, filter, arches, apart, foreign, outcomes, words };
         let scope = view.scope(home);
         view.arches =
             scope.into_iter().map(|arch| ArchView { arch, deny_list: view.is_deny_list(arch) }).collect();
@@ -70,7 +75,7 @@ impl<'a> View<'a> {
         if !self.options.arches.is_empty() {
             return self.options.arches.clone();
         }
-        let mut apart = if self.filter.depends_on(Word::ARCH) { self.filter.arches() } else { Vec::new() };
+        let mut apart = self.apart.clone();
         if !home.contains(&Arch::X32) {
             // x32 shares x86_64's token: it is in scope where its calls are told apart, not where all of
             // them are refused or let through.
@@ -133,9 +138,7 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn access_at(&self, at: Ref) -> Access {
-        match at
-            .node_index()
-            .map_or_else(|| if self.filter.leaf(at).permits() { 1 } else { 2 }, |i| self.outcomes[i])
+        match at.node_index().map_or_else(|| outcome(self.filter.leaf(at)), |i| self.outcomes[i])
         {
             1 => Access::Open,
             2 => Access::Denied,
@@ -214,6 +217,12 @@ impl<'a> View<'a> {
     pub(super) fn refused(&self, arch: Arch, nr: u32) -> Option<SeccompData> {
         self.find(arch, nr, &Fixed::default(), |a| !a.permits())
     }
+}
+
+/// 1 for what goes through, 2 for what does not. A traced call goes through: whoever traces may only
+/// want to watch, and what else it does no filter says.
+fn outcome(action: &Action) -> u8 {
+    if action.permits() || matches!(action, Action::Trace(_)) { 1 } else { 2 }
 }
 
 /// [`Action::permits`] for references.
