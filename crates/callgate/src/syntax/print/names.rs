@@ -1,8 +1,9 @@
 //! Names for arguments and values. A name chosen here may be wrong for another call or architecture of
 //! the rule: the printer reads its text back and takes numbers if so.
 
-use crate::policy::{ArgCmp, ArgIndex};
+use crate::policy::{ArgCmp, ArgIndex, Op};
 use crate::syntax::resolve::{PAD, looked_at, positional};
+use callgate_abi::constant::Set;
 use callgate_abi::{Arch, Param, Role, Width};
 
 /// The call whose names are used.
@@ -48,22 +49,35 @@ impl<'a> Naming<'a> {
     /// A value of the argument.
     pub(super) fn value(&self, cmp: &ArgCmp, value: u64, known: &Known) -> String {
         let Some(param) = self.param(cmp) else { return number(value) };
-        if let Some(name) = self.constant(param, cmp.width, value, known) {
+        let named = match cmp.op {
+            // No bit of several: that has a name only where they hold one of several values.
+            Op::MaskedEq { mask, .. } if value == 0 => self.is_field(param, mask, known),
+            _ => param.role != Role::Mode,
+        };
+        let name = if named { self.constant(param, cmp.width, value, known) } else { None };
+        if let Some(name) = name {
             return name;
         }
         let negative = match cmp.width {
             Width::W32 => (0xffff_f000..=0xffff_ffff).contains(&value),
             Width::W64 => value >= u64::MAX - 0xfff,
         };
+        let signed = param.signed || matches!(param.role, Role::Fd | Role::Pid | Role::Id);
         match param.role {
             Role::Mode if value > 7 => format!("0o{value:o}"),
             Role::Flags if value > 9 => format!("{value:#x}"),
-            _ if param.signed && negative => match cmp.width {
+            _ if signed && negative => match cmp.width {
                 Width::W32 => format!("-{}", (value as u32).wrapping_neg()),
                 Width::W64 => format!("-{}", value.wrapping_neg()),
             },
             _ => number(value),
         }
+    }
+
+    /// Whether the bits of a mask hold one of several values.
+    fn is_field(&self, param: &Param, mask: u64, known: &Known) -> bool {
+        let set = self.set(param, known);
+        set.is_some_and(|s| !s.is_flags() || s.fields(self.arch).any(|f| u64::from(f.0) == mask))
     }
 
     /// A mask on the argument, in parentheses where it needs them.
@@ -75,8 +89,12 @@ impl<'a> Naming<'a> {
         let constant =
             |value| self.param(cmp).and_then(|param| self.constant(param, cmp.width, value, known));
         let parenthesized = |names: String| if names.contains('|') { format!("({names})") } else { names };
-        if let Some(names) = constant(mask) {
-            return parenthesized(names);
+        let several = |names: &str| names.contains('|');
+        let is_mode = self.param(cmp).is_some_and(|p| p.role == Role::Mode);
+        match constant(mask) {
+            Some(names) if is_mode && several(&names) => return format!("0o{mask:o}"),
+            Some(names) => return parenthesized(names),
+            None => {}
         }
         // Nearly all bits: the others are what was meant.
         match constant(!mask & all).filter(|_| mask <= all && mask.count_ones() * 2 > all.count_ones()) {
@@ -90,15 +108,20 @@ impl<'a> Naming<'a> {
         self.param(cmp).is_some_and(|p| p.bits < 32 && mask == (1 << p.bits) - 1)
     }
 
-    fn constant(&self, param: &Param, width: Width, value: u64, known: &Known) -> Option<String> {
+    /// The constants that the argument takes, if they are to be written and no unknown argument chooses.
+    fn set(&self, param: &Param, known: &Known) -> Option<Set> {
         let set = param.set.filter(|_| self.constants)?;
-        let set = match param.selector {
+        match param.selector {
             Some(selector) => {
                 let (_, chosen) = known.iter().find(|k| k.0 == selector)?;
-                param.set_for(*chosen, self.arch)?
+                param.set_for(*chosen, self.arch)
             }
-            None => set,
-        };
+            None => Some(set),
+        }
+    }
+
+    fn constant(&self, param: &Param, width: Width, value: u64, known: &Known) -> Option<String> {
+        let set = self.set(param, known)?;
         if width == Width::W32 && value > u64::from(u32::MAX) {
             return None;
         }

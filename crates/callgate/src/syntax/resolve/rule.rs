@@ -144,18 +144,6 @@ impl Resolver<'_> {
         })
     }
 
-    /// Whether a built-in group's condition asks for an argument that the call lacks on `arch`: it is no
-    /// member of the group there. The old `mmap` of x86, for one, takes a pointer to its arguments.
-    fn cannot_ask(&self, parts: &[(usize, &ast::Cond)], call: Option<Syscall>, arch: Arch) -> bool {
-        let Some(params) = call.and_then(|c| c.params(arch)) else { return false };
-        parts.iter().filter(|(file, _)| self.files.is_built_in(*file)).any(|(file, cond)| {
-            let text = self.files.files[*file].source.text();
-            let mut lacks = false;
-            cond.comparisons(&mut |cmp| lacks |= !params.iter().any(|p| p.answers_to(cmp.arg.of(text))));
-            lacks
-        })
-    }
-
     /// For one call: the index into the conditions for every architecture that has it.
     fn row(
         &mut self,
