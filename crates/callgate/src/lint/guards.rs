@@ -44,7 +44,7 @@ guards! {
     same arguments ["clone"] -> ["clone3"] "the flags of clone3 lie in memory where no filter sees them";
     same arguments ["chmod" "fchmod" "fchmodat"] -> ["chmod" "fchmod" "fchmodat" "fchmodat2"] "all set a file's mode";
     same arguments ["chown" "lchown" "fchown" "fchownat"] -> ["chown" "lchown" "fchown" "fchownat"] "all set a file's owner";
-    same arguments ["mount"] -> ["move_mount" "fsopen" "open_tree" "mount_setattr" "open_tree_attr"] "the newer interface attaches and changes mounts";
+    same arguments ["mount"] -> ["move_mount" "mount_setattr" "open_tree_attr"] "the newer interface attaches and changes mounts";
     same whole ["umount" "umount2"] -> ["umount" "umount2"] "both take mounts away";
     alike whole ["ptrace"] -> ["process_vm_writev"] "both write another process's memory";
     alike whole ["process_vm_writev" "process_vm_readv"] -> ["ptrace"] "both reach another process's memory";

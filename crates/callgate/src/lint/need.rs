@@ -74,11 +74,9 @@ fn risky(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
     let mut high: Vec<(&Risk, SeccompData)> = Vec::new();
     let mut rest: Vec<(&Risk, SeccompData)> = Vec::new();
     for risk in risk::all() {
-        // io_uring and the terminal have findings of their own.
-        if !view.exists(arch, risk.call)
-            || risk.call.name().starts_with("io_uring")
-            || risk.call.name() == "ioctl"
-        {
+        // io_uring, the terminal and listeners have findings of their own.
+        let own = matches!(risk.call.name(), "ioctl" | "seccomp") || risk.call.name().starts_with("io_uring");
+        if own || !view.exists(arch, risk.call) {
             continue;
         }
         let Some(call) = permits(view, arch, risk) else { continue };

@@ -138,8 +138,7 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn access_at(&self, at: Ref) -> Access {
-        match at.node_index().map_or_else(|| outcome(self.filter.leaf(at)), |i| self.outcomes[i])
-        {
+        match at.node_index().map_or_else(|| outcome(self.filter.leaf(at)), |i| self.outcomes[i]) {
             1 => Access::Open,
             2 => Access::Denied,
             _ => Access::Partial,

@@ -3,7 +3,7 @@
 use super::codes::*;
 use super::finding::{Draft, Place};
 use super::subject::Loaded;
-use super::view::{Access, ArchView, Fixed, View, param};
+use super::view::{Access, ArchView, Fixed, View, is, list, param, search};
 use crate::diagnostic::Severity;
 use crate::diagram::Diagram;
 use crate::policy::{ArgCmp, Call, Cond, Op, Policy};
@@ -11,6 +11,7 @@ use callgate_abi::{Action, Arch, Param, Role, SeccompData, Syscall, Width, Word}
 
 pub(super) fn check(view: &View<'_>, layers: &[Loaded<'_>], out: &mut Vec<Draft>) {
     for native in &view.arches {
+        let mut gathered = Gathered::default();
         for (nr, call) in view.calls(native.arch) {
             let at = view.at(native.arch, nr);
             if view.access_at(at) != Access::Partial {
@@ -21,20 +22,53 @@ pub(super) fn check(view: &View<'_>, layers: &[Loaded<'_>], out: &mut Vec<Draft>
             for (index, param) in params.iter().enumerate().take(6) {
                 let one = One { native: *native, nr, call, index: index as u8, param, part: &part };
                 if native.arch.register_bits() == 64 {
-                    ignored_bits(&one, out);
+                    ignored_bits(&one, &mut gathered, out);
                     low_half(&one, out);
                 }
                 flag_equality(view, &one, out);
-                free_bits(&one, out);
+                free_bits(&one, &mut gathered);
             }
             if call.name() == "personality" {
                 personality(view, *native, nr, out);
             }
         }
+        gathered.report(native.arch, out);
     }
     for (i, layer) in layers.iter().enumerate() {
         if let Some(policy) = layer.policy {
             signed_order(policy, i, out);
+        }
+    }
+}
+
+/// Arguments of which there is little to say one by one.
+#[derive(Default)]
+struct Gathered {
+    wide: Vec<(String, SeccompData)>,
+    free: Vec<(String, SeccompData)>,
+}
+
+impl Gathered {
+    fn report(self, arch: Arch, out: &mut Vec<Draft>) {
+        if let Some((_, call)) = self.wide.first() {
+            let titles = list(self.wide.iter().map(|w| w.0.as_str()));
+            let verb = is(self.wide.len());
+            let message = format!(
+                "{titles} {verb} compared as 64 bits and the kernel reads 32: stray upper bits deny the call"
+            );
+            out.push(
+                Draft::new(HIGH_BITS_DENY, message)
+                    .on(arch)
+                    .witness(*call)
+                    .help("compare the low 32 bits only"),
+            );
+        }
+        if let Some((_, call)) = self.free.first() {
+            let titles = list(self.free.iter().map(|w| w.0.as_str()));
+            let message = format!(
+                "{titles} may have bits that mean nothing yet: a flag of a later kernel would be permitted"
+            );
+            out.push(Draft::new(FREE_BITS, message).on(arch).witness(*call));
         }
     }
 }
@@ -76,7 +110,7 @@ impl One<'_> {
 }
 
 /// B1 and B3: the kernel cuts the argument to 32 bits, the filter does not.
-fn ignored_bits(one: &One<'_>, out: &mut Vec<Draft>) {
+fn ignored_bits(one: &One<'_>, gathered: &mut Gathered, out: &mut Vec<Draft>) {
     if one.param.width != Width::W32 || !one.part.depends_on(one.hi()) {
         return;
     }
@@ -101,27 +135,20 @@ fn ignored_bits(one: &One<'_>, out: &mut Vec<Draft>) {
     // A C library passes a negative `int` sign-extended or zero-extended, as it pleases.
     let negative = |hi: u32| {
         let fixed = Fixed::arg(one.index, 0xffff_ffff_8000_0000, u64::from(hi) << 32 | 0x8000_0000);
-        super::view::search(one.part, one.part.root(), &fixed, |a: &Action| a.permits())
+        search(one.part, one.part.root(), &fixed, |a: &Action| a.permits())
     };
     let (zero, ones) = (negative(0), negative(u32::MAX));
-    let mut draft = match (zero, ones) {
-        (Some(spelled), None) | (None, Some(spelled)) if one.param.signed => {
-            let message = format!(
-                "{} is compared as 64 bits: a negative value passes as {:#x} only, and callers extend the sign as they please",
-                one.title(),
-                spelled.args[usize::from(one.index)],
-            );
-            Draft::new(HIGH_BITS_DENY, message).severity(Severity::Warning)
-        }
-        _ => {
-            let message = format!(
-                "{} is compared as 64 bits and the kernel reads 32: stray upper bits deny the call",
-                one.title()
-            );
-            Draft::new(HIGH_BITS_DENY, message)
-        }
+    let ((Some(spelled), None) | (None, Some(spelled)), true) = ((zero, ones), one.param.signed) else {
+        gathered.wide.push((one.title(), call));
+        return;
     };
-    draft = draft.on(one.native.arch).witness(call);
+    let message = format!(
+        "{} is compared as 64 bits: a negative value passes as {:#x} only, and callers extend the sign as they please",
+        one.title(),
+        spelled.args[usize::from(one.index)],
+    );
+    let draft =
+        Draft::new(HIGH_BITS_DENY, message).severity(Severity::Warning).on(one.native.arch).witness(call);
     out.push(draft.help("compare the low 32 bits only"));
 }
 
@@ -140,18 +167,15 @@ fn low_half(one: &One<'_>, out: &mut Vec<Draft>) {
     let top = one.part.restrict(one.lo(), 0x8000_0000);
     let arbitrary = [0x9d5f_3c71, 0x2ab3_74d6, 0x6e1b_c88f];
     let passes = |lo: u32| {
-        super::view::search(
-            one.part,
-            one.part.root(),
-            &Fixed::arg(one.index, u64::MAX, lo.into()),
-            |a: &Action| a.permits(),
-        )
+        search(one.part, one.part.root(), &Fixed::arg(one.index, u64::MAX, lo.into()), |a: &Action| {
+            a.permits()
+        })
     };
     if top == one.part.restrict(one.lo(), 0) || arbitrary.iter().all(|n| passes(*n).is_some()) {
         return;
     }
     let fixed = Fixed::arg(one.index, u64::from(u32::MAX) << 32, 1 << 32);
-    let Some(found) = super::view::search(one.part, one.part.root(), &fixed, |a: &Action| a.permits()) else {
+    let Some(found) = search(one.part, one.part.root(), &fixed, |a: &Action| a.permits()) else {
         return;
     };
     let call = one.call(found);
@@ -222,25 +246,20 @@ fn isolated(one: &One<'_>) -> Vec<u32> {
 }
 
 /// B8: a call is permitted by some of a flags argument's bits, and the others are free.
-fn free_bits(one: &One<'_>, out: &mut Vec<Draft>) {
+fn free_bits(one: &One<'_>, gathered: &mut Gathered) {
     let Some(set) = one.param.set.filter(|s| s.is_flags()) else { return };
     if !one.part.depends_on(one.lo()) || one.native.deny_list {
         return;
     }
-    let known = set.members(one.native.arch).fold(0, |all, m| all | m.1) as u32;
-    let free = !known;
+    let free = !(set.members(one.native.arch).fold(0, |all, m| all | m.1) as u32);
     if free == 0 {
         return;
     }
     let fixed = Fixed::arg(one.index, free.into(), free.into());
-    let Some(found) = super::view::search(one.part, one.part.root(), &fixed, |a: &Action| a.permits()) else {
-        return;
-    };
-    let message = format!(
-        "{} may have any of the bits {free:#x}, which mean nothing yet: a flag of a later kernel would be permitted",
-        one.title()
-    );
-    out.push(Draft::new(FREE_BITS, message).on(one.native.arch).witness(one.call(found)));
+    let found = search(one.part, one.part.root(), &fixed, |a: &Action| a.permits());
+    if let Some(found) = found {
+        gathered.free.push((format!("{} ({free:#x})", one.title()), one.call(found)));
+    }
 }
 
 /// B9: `personality(0xffffffff)` asks and changes nothing.
