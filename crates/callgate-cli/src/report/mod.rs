@@ -1,4 +1,6 @@
 //! How results are put into words and JSON, shared by the verbs.
 
 pub(crate) mod calls;
+pub(crate) mod json;
+pub(crate) mod sarif;
 pub(crate) mod words;

@@ -22,13 +22,15 @@ pub(crate) fn explain(args: &Explain, say: &Say) -> Outcome {
         let note = if rendered.exact {
             String::new()
         } else {
-            "# Differs from the original only for argument bits that no 32-bit architecture delivers.\n".into()
+            "# Differs from the original only for argument bits that no 32-bit architecture delivers.\n"
+                .into()
         };
         args.output.text(&format!("{note}{}", callgate::syntax::print(&rendered.policy)))?;
         return Ok(0);
     }
     let wanted = args.calls.iter().map(|c| known(c)).collect::<Result<Vec<_>, _>>()?;
-    let arches = if args.reading.arches.arch.is_empty() { arches(&filter) } else { args.reading.arches.arch.clone() };
+    let arches =
+        if args.reading.arches.arch.is_empty() { arches(&filter) } else { args.reading.arches.arch.clone() };
     let mut surveys = Vec::new();
     for arch in &arches {
         surveys.push(filter.survey(Some(*arch), usual).map_err(|e| input.failure(e))?);
