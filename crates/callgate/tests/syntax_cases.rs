@@ -147,3 +147,20 @@ fn built_in_policies_keep_their_promises() {
         }
     }
 }
+
+/// The conditions of built-in groups are in the language, on every architecture.
+#[test]
+fn every_group_is_understood() {
+    for group in callgate::abi::group::Group::all() {
+        for arch in callgate::Arch::ALL {
+            for action in ["allow", "kill"] {
+                let text = format!("arch {}\ndefault log\n{action} @{}?\n", arch.name(), group.name);
+                let parsed = parse("group", &text);
+                let said: String = parsed.diagnostics.iter().map(render_plain).collect();
+                assert!(said.is_empty(), "@{} on {}: {said}", group.name, arch.name());
+                let policy = parsed.policy.unwrap();
+                assert_eq!(Policy::parse(&syntax::print(&policy)), Ok(policy));
+            }
+        }
+    }
+}

@@ -1,9 +1,9 @@
 //! `cargo xtask import-kernel DIR`: from a kernel source tree to `data/`.
 
 mod audit;
+mod constant;
 mod define;
 mod errno;
-mod constant;
 mod signature;
 mod tbl;
 

@@ -8,8 +8,10 @@ mod run_time;
 #[cfg(test)]
 mod tests;
 mod words;
+mod write;
 
 pub use constants::Constants;
+pub(crate) use write::write;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};

@@ -65,7 +65,9 @@ pub(super) fn syscall(
     effect: Effect,
     collect: &mut Collect,
 ) -> Option<Syscall> {
-    let found = Syscall::from_name(name).filter(|c| c.number(arch).is_some());
+    // minijail's tables call Arm's private calls by the kernel's __ARM_NR_ names.
+    let plain = if arch == Arch::Arm { name.strip_prefix("ARM_").unwrap_or(name) } else { name };
+    let found = Syscall::from_name(plain).filter(|c| c.number(arch).is_some());
     if found.is_none() {
         let kind = format!("system call on {}", arch.name());
         let known = Syscall::of_arch(arch).map(|(_, call)| call.name());

@@ -71,7 +71,7 @@ impl Resolver<'_> {
         let param = params.and_then(|p| p.get(usize::from(index.get())));
         // prctl's second argument is `arg2` in its manual page, but the third by position.
         let name = self.text(loc);
-        let namesake = params.and_then(|p| p.iter().position(|p| p.name == name));
+        let namesake = params.and_then(|p| p.iter().position(|p| p.answers_to(name)));
         if let (Some(other), None) = (namesake.filter(|n| *n != usize::from(index.get())), width) {
             let call = env.call.map_or("this call", |c| c.name());
             let d =
@@ -122,7 +122,7 @@ impl Resolver<'_> {
             self.say(d, loc);
             return None;
         };
-        let found = params.iter().position(|p| p.name == name);
+        let found = params.iter().position(|p| p.answers_to(name));
         if let Some((index, param)) =
             found.and_then(|i| Some((ArgIndex::new(u8::try_from(i).ok()?)?, &params[i])))
         {

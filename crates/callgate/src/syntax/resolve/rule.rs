@@ -150,7 +150,7 @@ impl Resolver<'_> {
         parts.iter().filter(|(file, _)| self.files.is_built_in(*file)).any(|(file, cond)| {
             let text = self.files.files[*file].source.text();
             let mut lacks = false;
-            cond.comparisons(&mut |cmp| lacks |= !params.iter().any(|p| p.name == cmp.arg.of(text)));
+            cond.comparisons(&mut |cmp| lacks |= !params.iter().any(|p| p.answers_to(cmp.arg.of(text))));
             lacks
         })
     }
