@@ -119,8 +119,8 @@ fn spaced(text: &str, before: Token, token: Token) -> bool {
     match (before.kind, token.kind) {
         // What is not understood keeps its shape.
         (Junk | OpenStr, _) | (_, Junk | OpenStr) => !touching,
-        (_, Comma | RParen | RBrace | Question | Colon | DotDot) => false,
-        (LParen | LBrace | DotDot | Colon | Tilde | Minus | Not, _) => false,
+        (_, Comma | RParen | RBrace | Question | Colon | DotDot | Or) => false,
+        (LParen | LBrace | DotDot | Colon | Tilde | Minus | Not | Or, _) => false,
         (Word, LParen) => matches!(before.loc.of(text), "if" | "in" | "not" | "on"),
         _ => true,
     }

@@ -94,9 +94,7 @@ impl Resolver<'_> {
             return self.say(d, loc);
         }
         let d = Diagnostic::error(codes::CONSTANT, format!("unknown constant `{name}`"));
-        let arch = env.arch.or(Arch::NATIVE).unwrap_or(Arch::X86_64);
-        let own = argument.set.into_iter().flat_map(|s| s.members(arch)).map(|m| m.0);
-        self.unknown(d, loc, own);
+        self.unknown(d, loc, constant::names());
     }
 }
 
