@@ -23,6 +23,7 @@ mod kafel;
 mod libseccomp;
 mod lxc;
 mod minijail;
+mod names;
 mod nsjail;
 mod oci;
 mod options;

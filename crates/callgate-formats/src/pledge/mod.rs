@@ -63,7 +63,6 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     Ok(Import::several(Format::Pledge, policies, collect))
 }
 
-
 fn promises(text: &str, line: u32, source: &Source, options: &Options, collect: &mut Collect) -> Policy {
     let enosys = Action::Errno(Errno::ENOSYS);
     let rule = |calls: Vec<Call>, when: Cond, action: Action, origin: &Origin| Rule {
