@@ -27,6 +27,7 @@ mod names;
 mod nsjail;
 mod oci;
 mod options;
+mod pfc;
 mod place;
 mod pledge;
 mod profile;
