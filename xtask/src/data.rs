@@ -4,6 +4,7 @@ use crate::files::{self, Result};
 use std::path::Path;
 
 /// One row of a data file.
+#[derive(Clone)]
 pub(crate) struct Row {
     place: String,
     /// The line without its comment, trimmed, never empty.

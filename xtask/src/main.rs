@@ -1,5 +1,6 @@
 //! Chores of the callgate workspace: `cargo xtask CHORE`.
 
+mod ci;
 mod codegen;
 mod conform;
 mod crosscheck;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
+  ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   conform [--count N] [--seed S] [--library PATH] [--show]
                        compare generated policies with what an installed libseccomp makes of them;
@@ -20,21 +22,26 @@ usage: cargo xtask CHORE
   crosscheck           compare data/ with tables that others made
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
+                       bring data/ up to the kernel source tree in DIR, or one part of it
 ";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
-        ["codegen"] => codegen::write().map(|()| ExitCode::SUCCESS),
-        ["codegen", "--check"] => codegen::check().map(|()| ExitCode::SUCCESS),
-        ["conform", options @ ..] => conform::run(options),
-        ["crosscheck"] => crosscheck::run().map(|()| ExitCode::SUCCESS),
-        ["import-kernel", tree] => import::kernel(tree, None).map(|()| ExitCode::SUCCESS),
-        ["import-kernel", tree, part] => import::kernel(tree, Some(part)).map(|()| ExitCode::SUCCESS),
+        ["ci"] => ci::run(),
+        ["codegen"] => codegen::write(),
+        ["codegen", "--check"] => codegen::check(),
+        ["conform", options @ ..] => match conform::run(options) {
+            Ok(code) => return code,
+            Err(message) => Err(message),
+        },
+        ["crosscheck"] => crosscheck::run(),
+        ["import-kernel", tree] => import::kernel(tree, None),
+        ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
         _ => {
             eprint!("{USAGE}");
@@ -42,7 +49,7 @@ fn main() -> ExitCode {
         }
     };
     match done {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("error: {message}");
             ExitCode::FAILURE

@@ -1,6 +1,9 @@
 //! What a call's arguments are.
 
-use crate::constant::Set;
+use crate::arch::Arch;
+use crate::constant::{Kind, Set};
+use crate::tables::constant::column;
+use crate::tables::signature as table;
 
 /// How much of an argument register the kernel reads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -43,16 +46,63 @@ pub enum Role {
 /// One parameter of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Param {
-    /// The name in the kernel's `SYSCALL_DEFINE`.
+    /// The name to print: the manual page's where it has one, else the one in the kernel's `SYSCALL_DEFINE`.
     pub name: &'static str,
-    /// The C type there.
+    /// Other names it has, in the kernel or in manual pages.
+    pub aliases: &'static [&'static str],
+    /// The C type in the kernel's definition.
     pub ctype: &'static str,
     /// How much of the register is read on a 64-bit ABI. Every argument is 32 bits wide on a 32-bit one.
     pub width: Width,
+    /// How many of the low bits make a difference on a 64-bit ABI: fewer than `width` says where the type is
+    /// `umode_t` (16), or where the kernel takes a `long` and then uses an `int` of it (`flags` of `clone`).
+    /// A rule that looks for one value can be passed by another that differs in the bits above.
+    pub bits: u8,
     /// Whether the type is signed.
     pub signed: bool,
     /// What it is for.
     pub role: Role,
     /// The constants it takes, where they are a known set.
     pub set: Option<Set>,
+    /// The position of the parameter that chooses among them, where `set` is a [choice](crate::constant::Kind).
+    pub selector: Option<u8>,
+}
+
+impl Param {
+    /// A row of the generated table, the fields in their order.
+    #[expect(clippy::too_many_arguments, reason = "one line of the table is one parameter")]
+    pub(crate) const fn new(
+        name: &'static str,
+        aliases: &'static [&'static str],
+        ctype: &'static str,
+        width: Width,
+        bits: u8,
+        signed: bool,
+        role: Role,
+        set: Option<Set>,
+        selector: Option<u8>,
+    ) -> Param {
+        Param { name, aliases, ctype, width, bits, signed, role, set, selector }
+    }
+
+    /// Whether `name` is one of its names.
+    pub fn answers_to(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
+    }
+
+    /// The constants it takes when the parameter at [`selector`](Param::selector) is `selector`.
+    pub fn set_for(&self, selector: u64, arch: Arch) -> Option<Set> {
+        let set = self.set?;
+        if set.kind() == Kind::Choice { set.choose(selector, arch) } else { Some(set) }
+    }
+}
+
+/// The parameters of the call with this index.
+pub(crate) fn params(call: u16, arch: Arch) -> Option<&'static [Param]> {
+    let column = 1 << column(arch);
+    let own = &table::VARIANTS[table::VARIANTS.partition_point(|v| v.0 < call)..];
+    let own = own.iter().take_while(|v| v.0 == call).find(|v| v.1 & column != 0);
+    let (start, length) = own.map_or(table::COMMON[usize::from(call)], |v| v.2);
+    let (start, length) = (usize::from(start), usize::from(length));
+    table::PARAMS.get(start..start + length)
 }

@@ -93,8 +93,33 @@ impl Syscall {
         table.order.iter().map(|index| (table.decode(table.codes[usize::from(*index)]), Syscall(*index)))
     }
 
-    /// The parameters on `arch`, if the signature is known.
-    pub fn params(self, _arch: Arch) -> Option<&'static [Param]> {
-        None
+    /// The parameters on `arch` as registers, if anybody knows them: a 64-bit value that a 32-bit ABI splits is
+    /// two of them, and a register it skips is one called `_pad`. Where `arch` has no such call: those of most
+    /// others.
+    ///
+    /// ```
+    /// use callgate_abi::{Arch, Syscall};
+    /// let names = |call, arch| {
+    ///     let params = Syscall::from_name(call).and_then(|c| c.params(arch)).unwrap();
+    ///     params.iter().map(|p| p.name).collect::<Vec<_>>()
+    /// };
+    /// assert_eq!(names("socket", Arch::X86_64), ["domain", "type", "protocol"]);
+    /// assert_eq!(names("clone", Arch::S390x), ["stack", "flags", "parent_tid", "child_tid", "tls"]);
+    /// assert_eq!(names("pread64", Arch::Arm), ["fd", "buf", "count", "_pad", "offset_low", "offset_high"]);
+    /// ```
+    pub fn params(self, arch: Arch) -> Option<&'static [Param]> {
+        crate::signature::params(self.0, arch)
+    }
+
+    /// The position of the parameter that answers to `name` on `arch`.
+    ///
+    /// ```
+    /// use callgate_abi::{Arch, Syscall};
+    /// let clone = Syscall::from_name("clone").unwrap();
+    /// assert_eq!(clone.param_index(Arch::X86_64, "flags"), Some(0));
+    /// assert_eq!(clone.param_index(Arch::S390x, "clone_flags"), Some(1));
+    /// ```
+    pub fn param_index(self, arch: Arch, name: &str) -> Option<usize> {
+        self.params(arch)?.iter().position(|p| p.answers_to(name))
     }
 }

@@ -82,15 +82,23 @@ pub(crate) struct IoctlFolder {
     pub(crate) except: Vec<String>,
 }
 
+/// A value that this machine's compiler gets wrong.
+pub(crate) struct Correction {
+    pub(crate) arch: String,
+    pub(crate) name: String,
+    pub(crate) value: u64,
+}
+
 /// Everything the file says.
 pub(crate) struct Specs {
+    pub(crate) corrections: Vec<Correction>,
     pub(crate) sets: Vec<SetSpec>,
     pub(crate) ioctls: Vec<IoctlFolder>,
 }
 
 /// Reads the file.
 pub(crate) fn read() -> Result<Specs> {
-    let mut specs = Specs { sets: Vec::new(), ioctls: Vec::new() };
+    let mut specs = Specs { corrections: Vec::new(), sets: Vec::new(), ioctls: Vec::new() };
     let mut file = String::new();
     for row in data::rows(PATH)? {
         let cells = row.cells();
@@ -101,6 +109,13 @@ pub(crate) fn read() -> Result<Specs> {
                     return Err(row.error(format_args!("{name} is there twice")));
                 }
                 specs.sets.push(SetSpec::new(name, Kind::parse(&row, kind)?, &file));
+            }
+            ["correct", arch, ref values @ ..] => {
+                for cell in values {
+                    let (name, value) = cell.split_once('=').ok_or(row.error("expected NAME=VALUE"))?;
+                    let (arch, name) = (arch.to_owned(), name.to_owned());
+                    specs.corrections.push(Correction { arch, name, value: row.number(value)? });
+                }
             }
             ["ioctls", folder, ref rest @ ..] => {
                 let except = rest.iter().skip(1).map(|s| (*s).to_owned()).collect();

@@ -5,6 +5,11 @@ mod audit;
 mod breakage;
 pub(crate) mod calls;
 mod cell;
+<<<<<<< HEAD
+=======
+mod constant;
+mod constant_row;
+>>>>>>> main
 pub(crate) mod constant_set;
 pub(crate) mod errno;
 mod essential;
@@ -12,6 +17,7 @@ mod group;
 mod multiplex;
 mod risk;
 mod rust;
+mod signature;
 pub(crate) mod signature_row;
 pub(crate) mod slots;
 pub(crate) mod syscall;
@@ -36,11 +42,11 @@ const TABLES: &[Table] = &[
     Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
     Table { file: "group.rs", from: "data/groups", generate: group::generate },
     Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
+    Table { file: "constant.rs", from: "data/constants", generate: constant::generate },
     Table { file: "errno.rs", from: "data/errno", generate: errno::generate },
-    Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
-    Table { file: "group.rs", from: "data/groups", generate: group::generate },
     Table { file: "multiplex.rs", from: "data/multiplex.txt", generate: multiplex::generate },
     Table { file: "risk.rs", from: "data/risks.txt", generate: risk::generate },
+    Table { file: "signature.rs", from: "data/signatures.txt", generate: signature::generate },
     Table { file: "syscall.rs", from: "data/syscalls", generate: syscall::generate },
     Table { file: "twin.rs", from: "data/twins.txt", generate: twin::generate },
     Table { file: "variant.rs", from: "data/variants.txt", generate: variant::generate },

@@ -7,6 +7,7 @@ pub(crate) mod group;
 pub(crate) mod multiplex;
 pub(crate) mod number;
 pub(crate) mod risk;
+pub(crate) mod signature;
 pub(crate) mod slots;
 pub(crate) mod syscall;
 pub(crate) mod twin;

@@ -76,7 +76,13 @@ pub(crate) fn gather(
     for folder in &specs.ioctls {
         for header in reader.headers(folder)? {
             match reader.ioctls(folder, &header, &known) {
-                Ok(Some(set)) => {
+                Ok(Some(mut set)) => {
+                    for value in &mut set.values {
+                        let mut corrections = specs.corrections.iter().filter(|c| c.arch == target.arch);
+                        if let Some(correction) = corrections.find(|c| c.name == value.0) {
+                            value.1 = correction.value;
+                        }
+                    }
                     known.extend(set.values.iter().map(|v| v.0.clone()));
                     out.sets.push(set);
                 }
@@ -93,7 +99,7 @@ impl Reader<'_> {
         if spec.includes.iter().any(|h| !self.target.has(h, self.tree, self.made)) {
             return Ok(None);
         }
-        let mut source = String::new();
+        let mut source = "#include <linux/types.h>\n#include <linux/ioctl.h>\n".to_owned();
         for file in &spec.lines {
             source.push_str(&define_lines(&files::read(self.tree.join(file))?, spec));
         }
@@ -176,7 +182,17 @@ impl Reader<'_> {
         if !files::read(&path)?.contains("_IO") {
             return Ok(None);
         }
-        let before = ["linux/types.h", "linux/ioctl.h", "stdint.h", "sys/types.h", "sys/socket.h"];
+        // What a program would have included, and some headers forget.
+        let before = [
+            "linux/types.h",
+            "linux/ioctl.h",
+            "linux/filter.h",
+            "linux/fiemap.h",
+            "stdint.h",
+            "sys/types.h",
+            "sys/time.h",
+            "sys/socket.h",
+        ];
         let includes = before.into_iter().chain([header]).map(|h| format!("#include <{h}>\n"));
         let source: String = includes.collect();
         let text = match evaluate::preprocess(&self.arguments, &source) {

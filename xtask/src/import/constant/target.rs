@@ -65,6 +65,13 @@ pub(crate) const TARGETS: &[Target] = {
     ]
 };
 
+/// Headers that no longer know a 31-bit `long`, replaced for the architecture that has it.
+const REPLACED: &[(&str, &str, &str)] = &[(
+    "s390",
+    "asm/bitsperlong.h",
+    "#ifndef __BITS_PER_LONG\n#define __BITS_PER_LONG 32\n#include <asm-generic/bitsperlong.h>\n#endif\n",
+)];
+
 /// What an x86 compiler predefines that would give it away.
 const OWN: &[&str] =
     &["__x86_64__", "__x86_64", "__amd64__", "__amd64", "__i386__", "__i386", "i386", "__ILP32__"];
@@ -102,12 +109,12 @@ typedef unsigned short sa_family_t;\n#define sockaddr_storage __kernel_sockaddr_
 struct sockaddr { sa_family_t sa_family; char sa_data[14]; };\n#endif\n";
 
 const C_TYPES: &str = "#ifndef C_TYPES\n#define C_TYPES\n#include <asm/posix_types.h>\n#include <stddef.h>\n\
-typedef __kernel_long_t time_t; typedef __kernel_ssize_t ssize_t;\n\
+typedef __kernel_long_t time_t; typedef __kernel_ssize_t ssize_t; typedef __kernel_loff_t loff_t;\n\
+typedef __kernel_pid_t pid_t;\n\
 typedef unsigned char u_char; typedef unsigned short u_short; typedef unsigned int u_int; typedef unsigned long u_long;\n\
 #endif\n";
 
-const C_TIME: &str = "#ifndef C_TIME\n#define C_TIME\n#include <sys/types.h>\n\
-struct timespec { __kernel_long_t tv_sec, tv_nsec; };\nstruct timeval { __kernel_long_t tv_sec, tv_usec; };\n#endif\n";
+const C_TIME: &str = "#include <sys/types.h>\n#include <linux/time.h>\n";
 
 impl Target {
     /// The compiler's arguments: the model, the macros, and where headers are.
@@ -135,6 +142,7 @@ impl Target {
         let foreign = self.predefined.iter().filter(|p| !OWN.contains(p));
         out.extend(foreign.map(|macro_| format!("-D{macro_}")));
         let folders = [
+            made.join("replaced").join(self.arch),
             made.join("c"),
             made.join(self.folder),
             tree.join("arch").join(self.folder).join("include/uapi"),
@@ -157,6 +165,9 @@ impl Target {
 pub(crate) fn make_headers(tree: &Path, made: &Path) -> Result<()> {
     for (name, text) in C_LIBRARY {
         files::write(made.join("c").join(name), text)?;
+    }
+    for (arch, header, text) in REPLACED {
+        files::write(made.join("replaced").join(arch).join(header), text)?;
     }
     let mandatory = kbuild(&tree.join("include/uapi/asm-generic/Kbuild"), &["mandatory-y"])?;
     let mut folders: Vec<&str> = TARGETS.iter().map(|t| t.folder).collect();

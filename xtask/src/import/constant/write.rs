@@ -84,11 +84,14 @@ fn print_values(values: &[Option<u64>], hexadecimal: bool) -> String {
     out
 }
 
+/// Larger numbers are patterns of bits.
+const LARGEST_DECIMAL: u64 = 9999;
+
 fn print_value(value: Option<u64>, hexadecimal: bool) -> String {
     match value {
         None => "-".to_owned(),
-        Some(value) if value > i64::MAX as u64 && !hexadecimal => format!("{}", value.cast_signed()),
-        Some(value) if hexadecimal => format!("{value:#x}"),
+        Some(value) if value.cast_signed() < 0 && !hexadecimal => format!("{}", value.cast_signed()),
+        Some(value) if hexadecimal || value > LARGEST_DECIMAL => format!("{value:#x}"),
         Some(value) => value.to_string(),
     }
 }
