@@ -5,11 +5,8 @@ mod audit;
 mod breakage;
 pub(crate) mod calls;
 mod cell;
-<<<<<<< HEAD
-=======
 mod constant;
 mod constant_row;
->>>>>>> main
 pub(crate) mod constant_set;
 pub(crate) mod errno;
 mod essential;

@@ -8,7 +8,6 @@
 
 mod compare;
 mod generate;
-#[expect(unreachable_pub, reason = "shared with the tests, where everything is")]
 #[path = "../../../crates/callgate/tests/support/mod.rs"]
 mod support;
 
