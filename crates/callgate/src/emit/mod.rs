@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn nothing_wrong_is_proved() {
         let policy = "arch x86_64, x86\ndefault errno(EPERM)\nallow read, write, close\n\
-                      allow mmap if prot & PROT_EXEC == 0\nallow fcntl if cmd in {F_GETFD, F_SETFD, F_GETFL}\n";
+                      allow mprotect if prot & PROT_EXEC == 0\nallow fcntl if cmd in {F_GETFD, F_SETFD, F_GETFL}\n";
         let filter = Policy::parse(policy).unwrap().lower().unwrap();
         let program = filter.emit().unwrap();
         assert!(prove(program.insns().to_vec(), Endian::Little, &filter).is_ok());
