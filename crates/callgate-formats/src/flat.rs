@@ -4,6 +4,8 @@ use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Op, Policy, Rule, Sys
 
 /// How many conjunctions a call's conditions may become.
 const BUDGET: usize = 4096;
+/// The most tests in one conjunction: every one is held against every other.
+const LONGEST: usize = 256;
 
 /// The conditions of a call are too many to be written out one by one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -211,6 +213,9 @@ fn expand(cond: &Cond, negated: bool) -> Result<Vec<Conj>, TooMany> {
                     for right in &factor {
                         let mut both: Conj = left.clone();
                         both.extend(right.iter().filter(|t| !left.contains(t)));
+                        if both.len() > LONGEST {
+                            return Err(TooMany);
+                        }
                         if possible(&both) {
                             next.push(both);
                         }

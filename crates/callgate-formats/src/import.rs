@@ -193,6 +193,9 @@ impl Import {
     }
 }
 
+/// The most problems that are gathered: a file of nothing but errors must not become a gigabyte of messages.
+const MOST_PROBLEMS: usize = 100;
+
 /// What a reader gathers on its way: problems, so that one run reports all of them, losses and notes.
 /// Create one per file, ask [`Collect::check`] at the end.
 #[derive(Clone, Debug, Default)]
@@ -214,8 +217,7 @@ impl Collect {
 
     /// Records a problem; reading goes on, and fails at [`Collect::check`].
     pub fn problem(&mut self, problem: Problem) {
-        // A file of nothing but errors must not become a gigabyte of messages.
-        if self.problems.len() < 100 {
+        if self.problems.len() < MOST_PROBLEMS {
             self.problems.push(problem);
         }
     }
@@ -253,7 +255,7 @@ impl Collect {
         let what = format!("unknown {kind} {}", if shown.is_empty() { "\"\"" } else { &shown });
         if self.ignore_unknown {
             self.loss(place, format!("{what}, left out"), effect);
-        } else {
+        } else if self.problems.len() < MOST_PROBLEMS {
             let mut problem = Problem::new(place, what);
             if let Some(near) = suggest::nearest(name, candidates) {
                 problem = problem.help(format!("did you mean {near}?"));

@@ -58,15 +58,16 @@ pub(super) fn statements(source: &Source) -> Result<Vec<Vec<Token<'_>>>, Error> 
 fn tokenize<'a>(source: &Source, number: u32, line: &'a str, out: &mut Vec<Token<'a>>) -> Result<(), Error> {
     let mut rest = line;
     let mut before = None;
+    let mut col = 1u32;
     while let Some(first) = rest.chars().next() {
-        let col = u32::try_from(line[..line.len() - rest.len()].chars().count()).unwrap_or(u32::MAX);
-        let pos = Pos { line: number, col: col.saturating_add(1) };
+        let pos = Pos { line: number, col };
         if first == '#' || rest == "\\" {
             return Ok(());
         }
         if first.is_whitespace() {
             before = Some(first);
             rest = &rest[first.len_utf8()..];
+            col = col.saturating_add(1);
             continue;
         }
         let Some((kind, len)) = word(rest, before) else {
@@ -76,6 +77,7 @@ fn tokenize<'a>(source: &Source, number: u32, line: &'a str, out: &mut Vec<Token
         out.push(Token { kind, text, pos });
         before = text.chars().last();
         rest = &rest[len..];
+        col = col.saturating_add(u32::try_from(text.chars().count()).unwrap_or(u32::MAX));
     }
     Ok(())
 }
