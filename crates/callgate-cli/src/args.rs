@@ -97,16 +97,59 @@ pub(crate) struct Run {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate check --syntax-only web.cg")]
+#[command(after_help = "Examples: callgate check web.cg\n          \
+    callgate check --fix web.cg\n          \
+    callgate check --kernel 6.1 --libc glibc-2.41 policies/\n          \
+    callgate check --explain CG0103\n\
+    Exits 0 with nothing worse than notes, 1 with errors or warnings, 2 where an input cannot be read.")]
 pub(crate) struct Check {
-    /// Policies or filters; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// Policies and filters, or directories of them; `-` is standard input
+    #[arg(required_unless_present = "explain", value_name = "FILE")]
     pub(crate) inputs: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Only whether the text can be read
     #[arg(long)]
     pub(crate) syntax_only: bool,
+    /// The inputs are one stack of filters, the oldest first
+    #[arg(long)]
+    pub(crate) stack: bool,
+    /// A library or language whose calls must be permitted, such as glibc-2.41; may be given several times
+    #[arg(long, value_name = "NAME-VERSION", value_parser = release)]
+    pub(crate) libc: Vec<Release>,
+    /// Notes as well
+    #[arg(long, visible_alias = "all")]
+    pub(crate) pedantic: bool,
+    /// Change the policy where that settles a finding; with -o, write the result there
+    #[arg(long, conflicts_with = "stack")]
+    pub(crate) fix: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "sarif")]
+    pub(crate) json: bool,
+    /// Print SARIF 2.1.0
+    #[arg(long)]
+    pub(crate) sarif: bool,
+    /// Explain a code, such as CG0103
+    #[arg(long, value_name = "CODE")]
+    pub(crate) explain: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// A release of a component.
+pub(crate) type Release = (String, callgate::abi::breakage::Version);
+
+/// Parses a component and its version.
+fn release(text: &str) -> Result<Release, String> {
+    use callgate::abi::breakage::{Version, components};
+    let names = || components().collect::<Vec<_>>().join(", ");
+    let (name, version) =
+        text.rsplit_once('-').ok_or_else(|| "write a name and a version, as glibc-2.41".to_string())?;
+    if !components().any(|c| c == name) {
+        return Err(format!("no such component; there are {}", names()));
+    }
+    let version = Version::parse(version).ok_or_else(|| format!("{version} is no version"))?;
+    Ok((name.to_string(), version))
 }
 
 #[derive(Args, Debug)]
