@@ -28,13 +28,17 @@ pub fn describe(set: Set, value: u64, arch: Arch, out: &mut dyn Write) -> Result
             None => write_number(value, out),
         };
     }
-    let mut words = Words { out, any: false };
+    let mut words = Words { out, any: false, zero: None };
     let mut rest = value;
     let mut fields = 0;
     for (mask, of) in set.fields(arch) {
         let mask = u64::from(mask);
         fields |= mask;
         if let Some(name) = alternative(of, value & mask, mask, arch) {
+            // Two fields at zero may have one name for it.
+            if value & mask == 0 && words.zero.replace(name) == Some(name) {
+                continue;
+            }
             // A field at zero says something only where zero has a name, and alone where it is no more
             // than the absence of the others.
             words.word(name)?;
@@ -62,6 +66,8 @@ pub fn describe(set: Set, value: u64, arch: Arch, out: &mut dyn Write) -> Result
 struct Words<'a> {
     out: &'a mut dyn Write,
     any: bool,
+    /// The last name that was written for a field at zero.
+    zero: Option<&'static str>,
 }
 
 impl Words<'_> {
