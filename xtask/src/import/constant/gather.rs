@@ -120,10 +120,8 @@ impl Reader<'_> {
         let found: Vec<(String, u64)> = found.filter(|(_, value)| in_range(*value)).collect();
         let mut fields = Vec::new();
         for (mask, set) in &spec.fields {
-            // A mask made of constants this architecture does not have is no field here.
-            if let Some(value) = values.get(mask) {
-                fields.push((*value, set.clone()));
-            }
+            let value = values.get(mask).ok_or(format!("no value for the mask {mask}"))?;
+            fields.push((*value, set.clone()));
         }
         let source = spec.includes.iter().chain(&spec.lines).cloned().collect::<Vec<_>>().join(" ");
         let source = if source.is_empty() { "manual pages".to_owned() } else { source };
@@ -172,7 +170,12 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    fn ioctls(&self, folder: &IoctlFolder, header: &str, known: &BTreeSet<String>) -> Result<Option<GatheredSet>> {
+    fn ioctls(
+        &self,
+        folder: &IoctlFolder,
+        header: &str,
+        known: &BTreeSet<String>,
+    ) -> Result<Option<GatheredSet>> {
         let path = self.path(header);
         if !files::read(&path)?.contains("_IO") {
             return Ok(None);
@@ -203,8 +206,7 @@ impl Reader<'_> {
             .collect();
         let public = |name: &str| !name.starts_with('_') && !known.contains(name);
         let own = text.macros.iter().filter(|m| m.2.ends_with(header) && public(&m.0));
-        let names: Vec<String> =
-            own.filter(|m| is_command(&m.1, &bodies, 0)).map(|m| m.0.clone()).collect();
+        let names: Vec<String> = own.filter(|m| is_command(&m.1, &bodies, 0)).map(|m| m.0.clone()).collect();
         let values = self.values(&source, &text, &names)?;
         let found = names.into_iter().filter_map(|name| values.get(&name).map(|v| (name.clone(), *v)));
         let found: Vec<(String, u64)> = found.collect();
