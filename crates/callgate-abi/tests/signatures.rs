@@ -96,10 +96,10 @@ fn well_known_calls_of_64_bit_architectures() {
             ("getpid", ""),
         ],
     );
-    let with_umask = [X86_64, Aarch64, Riscv64, Ppc64, S390x, Mips64, Parisc64];
-    check(&with_umask, &[("getrlimit", "resource:32 rlim"), ("umask", "mask:32")]);
+    let with_getrlimit = [X86_64, Aarch64, S390x, Mips64, Parisc64];
+    check(&with_getrlimit, &[("getrlimit", "resource:32 rlim"), ("umask", "mask:32")]);
     check(&[X86_64, Aarch64, Riscv64, Loongarch64], &[("mmap", "addr length prot flags fd:32 offset")]);
-    check(&[Ppc64, Ppc64le], &[("personality", "persona:32")]);
+    check(&[Ppc64, Ppc64le], &[("personality", "persona")]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn x86_calls_of_their_own() {
             ("mmap", "arg"),
             ("mmap2", "addr length prot flags fd:32 pgoffset"),
             ("socketcall", "call:32 args"),
-            ("ipc", "call:32 first:32 second third ptr fifth:32"),
+            ("ipc", "call:32 first:32 second third ptr fifth"),
             ("stat64", "pathname statbuf"),
             ("_llseek", "fd:32 offset_high offset_low result whence:32"),
             ("pread64", "fd:32 buf count:32 offset_low:32 offset_high:32"),
@@ -156,6 +156,8 @@ fn sixty_four_bit_arguments_of_32_bit_architectures() {
     check(&[Arm], &[("truncate64", "path _pad:32 length_low:32 length_high:32")]);
     check(&[X86], &[("truncate64", "path length_low length_high")]);
     check(&[Sh], &[("pread64", "fd:32 buf count dummy offset_low:32 offset_high:32")]);
+    // The stack holds what registers cannot, and no filter sees it.
+    check(&[Mips], &[("fadvise64", "fd:32 _pad:32 offset_high:32 offset_low:32 len_high:32 len_low:32")]);
     check(&[Arm], &[("fallocate", "fd:32 mode:32 offset_low:32 offset_high:32 len_low:32 len_high:32")]);
     // A test of the whole must not become a test of one half.
     for call in ["pread64", "truncate64", "fallocate", "readahead", "sync_file_range"] {
@@ -234,7 +236,6 @@ const WITHOUT: &[&str] = &[
     "putpmsg",
     "security",
     "stty",
-    "timerfd",
     "tuxcall",
     "ulimit",
     "vserver",
