@@ -1,5 +1,6 @@
 //! Chores of the callgate workspace: `cargo xtask CHORE`.
 
+mod ci;
 mod codegen;
 mod crosscheck;
 mod data;
@@ -11,9 +12,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
+  ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   crosscheck           compare data/ with tables that others made
   import-kernel DIR [PART]
+                       bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
                        bring data/ up to the kernel source tree in DIR, or one part of it
 ";
 
@@ -21,6 +24,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
+        ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         ["crosscheck"] => crosscheck::run(),

@@ -171,6 +171,7 @@ fn parse(text: &str) -> Result<(&str, Vec<Arch>), String> {
     let mut parts = head.trim().split(':');
     let function = parts.next().unwrap_or_default();
     let call = parts.next().unwrap_or_else(|| function.split('|').next().unwrap_or_default());
+    let call = call.strip_prefix("__ARM_NR_").unwrap_or(call);
     if call.is_empty() {
         return Err("the call has no name".into());
     }

@@ -10,20 +10,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Argument and test; each argument at most once in a rule.
-type Compares = Vec<(u8, Op)>;
+pub(crate) type Compares = Vec<(u8, Op)>;
 
 /// How many rules a profile may have.
 const MAX_RULES: usize = 16384;
 
 /// One rule of a profile to be written.
-struct OutRule {
-    names: Vec<&'static str>,
-    action: Action,
-    compares: Compares,
+pub(crate) struct OutRule {
+    pub(crate) names: Vec<&'static str>,
+    pub(crate) action: Action,
+    pub(crate) compares: Compares,
 }
 
-/// Writes a policy as a container profile.
-pub(crate) fn write(policy: &Policy, format: Format, options: &Options) -> Result<String, Error> {
+/// A policy's default and rules as libseccomp takes them.
+pub(crate) fn plain_rules(policy: &Policy) -> Result<(Action, Vec<OutRule>), Error> {
     let flats = policy
         .arches
         .iter()
@@ -31,7 +31,12 @@ pub(crate) fn write(policy: &Policy, format: Format, options: &Options) -> Resul
         .collect::<Result<Vec<Flat>, _>>()
         .map_err(|(call, _)| too_many(call))?;
     let default = flats.first().map_or(policy.default, |f| f.default);
-    let rules = rules(&flats, default)?;
+    Ok((default, rules(&flats, default)?))
+}
+
+/// Writes a policy as a container profile.
+pub(crate) fn write(policy: &Policy, format: Format, options: &Options) -> Result<String, Error> {
+    let (default, rules) = plain_rules(policy)?;
     Ok(match format {
         Format::Spo => spo(policy, default, &rules, options),
         _ => profile(policy, default, &rules, format, options),
@@ -90,7 +95,7 @@ fn rules(flats: &[Flat], default: Action) -> Result<Vec<OutRule>, Error> {
 }
 
 /// A conjunction as conjunctions that test each argument once, on whole values.
-fn single(conj: &Conj, arch: Arch) -> Result<Vec<Compares>, TooMany> {
+pub(crate) fn single(conj: &Conj, arch: Arch) -> Result<Vec<Compares>, TooMany> {
     let narrow = arch.register_bits() == 32 || arch == Arch::X32;
     let mut product: Vec<Compares> = vec![Vec::new()];
     for arg in arguments(conj) {
@@ -142,8 +147,18 @@ fn single(conj: &Conj, arch: Arch) -> Result<Vec<Compares>, TooMany> {
 }
 
 /// A test of the low 32 bits as masked tests.
-fn low_half(op: Op) -> Vec<Op> {
+pub(crate) fn low_half(op: Op) -> Vec<Op> {
     let low = 0xffff_ffff;
+    // The upper half of a 32-bit test's values does not count.
+    let op = match op {
+        Op::Eq(v) => Op::Eq(v & low),
+        Op::Ne(v) => Op::Ne(v & low),
+        Op::Lt(v) => Op::Lt(v & low),
+        Op::Le(v) => Op::Le(v & low),
+        Op::Gt(v) => Op::Gt(v & low),
+        Op::Ge(v) => Op::Ge(v & low),
+        Op::MaskedEq { mask, value } => Op::MaskedEq { mask: mask & low, value: value & low },
+    };
     let blocks = |lo, hi| crate::flat::prefixes(lo, hi, low);
     let masked = match op {
         Op::Eq(v) => vec![(low, v)],

@@ -4,8 +4,8 @@ use crate::detect::Format;
 use crate::import::{Effect, Loss, read};
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
-use crate::{container, prove, threads};
-use callgate::Policy;
+use crate::{container, firejail, kafel, lxc, minijail, pfc, prove, systemd, threads};
+use callgate::{Arch, Policy};
 
 /// A policy written in another notation.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,29 +51,57 @@ pub fn write(policy: &Policy, format: Format, options: &Options) -> Result<Expor
 }
 
 fn write_as(policy: &Policy, format: Format, options: &Options) -> Result<Export, Error> {
+    let host = host_of(policy, format, options);
+    let mut again = Options {
+        file: None,
+        host,
+        arches: None,
+        ignore_unknown: false,
+        pick: None,
+        open: None,
+        constants: None,
+        ..options.clone()
+    };
+    if format == Format::Pfc {
+        // It is for people: there is nothing that would read it back.
+        return Ok(Export::text_of(pfc::write(policy)?, Vec::new()));
+    }
     let text = match format {
         Format::Oci | Format::Docker | Format::Spo => container::write(policy, format, options)?,
         Format::Seccompiler => threads::write(policy, options)?,
+        Format::Minijail | Format::MinijailPython => {
+            let (text, default) = minijail::write(policy, format, host)?;
+            again.default = Some(default);
+            text
+        }
+        Format::Kafel => {
+            again.arches = Some(policy.arches.clone());
+            kafel::write(policy)?
+        }
+        Format::Systemd => systemd::write(policy, host)?,
+        Format::Firejail => firejail::write(policy, host)?,
+        Format::Lxc => lxc::write(policy)?,
         _ => return Err(Error::new(Place::default(), format!("{} cannot be written", format.name()))),
     };
-    let losses = compare(policy, &text, format, options)?;
+    let losses = compare(policy, &text, format, &again)?;
     Ok(Export { bytes: text.into_bytes(), losses })
 }
 
-/// Reads back what was written, as the machine the policy is for would, and lists the differences.
-fn compare(policy: &Policy, text: &str, format: Format, options: &Options) -> Result<Vec<Loss>, Error> {
-    // A file for one architecture is for the policy's first.
-    let single = format == Format::Seccompiler;
-    let host = match policy.arches.first() {
+/// The machine the file is for. A file for one architecture is for the policy's first.
+fn host_of(policy: &Policy, format: Format, options: &Options) -> Arch {
+    let single = matches!(format, Format::Seccompiler);
+    match policy.arches.first() {
         Some(first) if single || !policy.arches.contains(&options.host) => *first,
         _ => options.host,
-    };
-    let again =
-        Options { file: None, host, arches: None, ignore_unknown: false, pick: None, ..options.clone() };
+    }
+}
+
+/// Reads back what was written, as the machine the policy is for would, and lists the differences.
+fn compare(policy: &Policy, text: &str, format: Format, again: &Options) -> Result<Vec<Loss>, Error> {
     let unsayable = |e: &dyn std::fmt::Display| {
         Error::new(Place::default(), format!("{} cannot say this policy: {e}", format.name()))
     };
-    let import = read(text, format, &again).map_err(|e| unsayable(&e))?;
+    let import = read(text, format, again).map_err(|e| unsayable(&e))?;
     let written = import.filter().map_err(|e| unsayable(&e))?;
     prove::losses(policy, &written)
 }

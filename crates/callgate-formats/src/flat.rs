@@ -31,28 +31,11 @@ pub(crate) struct FlatCall {
 /// What happens to the calls of one architecture. Numbers without a name are left to the default:
 /// notations that speak in names have no other way.
 pub(crate) fn flatten(policy: &Policy, arch: Arch) -> Result<Flat, (Syscall, TooMany)> {
-    let here: Vec<&Rule> =
-        policy.rules.iter().filter(|r| r.arches.is_empty() || r.arches.contains(&arch)).collect();
-    let for_all = |rule: &&&Rule| rule.calls.contains(&Call::Any) && rule.when == Cond::True;
-    let default = here.iter().find(for_all).map_or(policy.default, |r| r.action);
+    let here = rules_of(policy, arch);
+    let default = default_of(policy, &here);
     let mut calls = Vec::new();
     for (nr, call) in Syscall::of_arch(arch) {
-        let mut branches = Vec::new();
-        let mut otherwise = policy.default;
-        for rule in here.iter().filter(|r| r.calls.iter().any(|c| speaks_of(c, call, nr))) {
-            let any = alternatives(&rule.when).map_err(|e| (call, e))?;
-            if any.iter().any(Vec::is_empty) {
-                otherwise = rule.action;
-                break;
-            }
-            branches.extend(any.into_iter().map(|conj| (conj, rule.action)));
-            if branches.len() > BUDGET {
-                return Err((call, TooMany));
-            }
-        }
-        while branches.last().is_some_and(|b| b.1 == otherwise) {
-            branches.pop();
-        }
+        let (branches, otherwise) = decide(policy, &here, Some(call), nr).map_err(|e| (call, e))?;
         if otherwise != default || !branches.is_empty() {
             calls.push(FlatCall { call, branches, otherwise });
         }
@@ -60,12 +43,75 @@ pub(crate) fn flatten(policy: &Policy, arch: Arch) -> Result<Flat, (Syscall, Too
     Ok(Flat { arch, default, calls })
 }
 
-fn speaks_of(which: &Call, call: Syscall, nr: u32) -> bool {
+/// What happens to the numbers without a name that rules speak of, as far as these are few.
+pub(crate) fn flatten_numbers(policy: &Policy, arch: Arch) -> Result<Vec<FlatNumber>, TooMany> {
+    let here = rules_of(policy, arch);
+    let default = default_of(policy, &here);
+    let mut numbers = std::collections::BTreeSet::new();
+    for range in here.iter().flat_map(|r| &r.calls).filter_map(|c| match c {
+        Call::Numbers(range) => Some(range.clone()),
+        Call::Any | Call::Named(_) => None,
+    }) {
+        numbers.extend(range.take(BUDGET).filter(|nr| Syscall::from_number(arch, *nr).is_none()));
+    }
+    let mut out = Vec::new();
+    for nr in numbers.into_iter().take(BUDGET) {
+        let (branches, otherwise) = decide(policy, &here, None, nr)?;
+        if otherwise != default || !branches.is_empty() {
+            out.push(FlatNumber { nr, branches, otherwise });
+        }
+    }
+    Ok(out)
+}
+
+fn rules_of(policy: &Policy, arch: Arch) -> Vec<&Rule> {
+    policy.rules.iter().filter(|r| r.arches.is_empty() || r.arches.contains(&arch)).collect()
+}
+
+fn default_of(policy: &Policy, here: &[&Rule]) -> Action {
+    let for_all = |rule: &&&Rule| rule.calls.contains(&Call::Any) && rule.when == Cond::True;
+    here.iter().find(for_all).map_or(policy.default, |r| r.action)
+}
+
+/// What decides one number.
+fn decide(
+    policy: &Policy,
+    here: &[&Rule],
+    call: Option<Syscall>,
+    nr: u32,
+) -> Result<(Vec<(Conj, Action)>, Action), TooMany> {
+    let mut branches = Vec::new();
+    let mut otherwise = policy.default;
+    for rule in here.iter().filter(|r| r.calls.iter().any(|c| speaks_of(c, call, nr))) {
+        let any = alternatives(&rule.when)?;
+        if any.iter().any(Vec::is_empty) {
+            otherwise = rule.action;
+            break;
+        }
+        branches.extend(any.into_iter().map(|conj| (conj, rule.action)));
+        if branches.len() > BUDGET {
+            return Err(TooMany);
+        }
+    }
+    while branches.last().is_some_and(|b| b.1 == otherwise) {
+        branches.pop();
+    }
+    Ok((branches, otherwise))
+}
+
+fn speaks_of(which: &Call, call: Option<Syscall>, nr: u32) -> bool {
     match which {
         Call::Any => true,
-        Call::Named(named) => *named == call,
+        Call::Named(named) => Some(*named) == call,
         Call::Numbers(range) => range.contains(&nr),
     }
+}
+
+/// A number without a name: the first branch that holds decides, then `otherwise`.
+pub(crate) struct FlatNumber {
+    pub(crate) nr: u32,
+    pub(crate) branches: Vec<(Conj, Action)>,
+    pub(crate) otherwise: Action,
 }
 
 impl FlatCall {

@@ -3,6 +3,11 @@
 mod filters;
 mod groups;
 mod profile;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub(crate) use write::write;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};

@@ -7,6 +7,9 @@ mod names;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod write;
+
+pub(crate) use write::write;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};

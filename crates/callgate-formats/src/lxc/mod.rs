@@ -3,6 +3,9 @@
 //! Source: LXC 6, `src/lxc/seccomp.c`.
 
 mod rule;
+mod write;
+
+pub(crate) use write::write;
 
 use crate::detect::Format;
 use crate::import::{Collect, Effect, Import};

@@ -354,11 +354,12 @@ impl Reader<'_> {
             if self.denylist { Action::ALLOW } else { self.options.default.unwrap_or(self.default) };
         let mut rules = Vec::new();
         for (call, filters) in self.filters {
-            // The compiler takes a list that ends in an unconditional `allow` for that alone.
+            // The compiler takes a list that ends in an unconditional `allow`, written or by default,
+            // for that alone.
             let from = match filters.last() {
-                Some(f) if !self.denylist && f.when.is_none() && f.action == Action::ALLOW => {
-                    filters.len() - 1
-                }
+                Some(f) if self.denylist || f.when.is_none() && f.action != Action::ALLOW => 0,
+                Some(f) if f.when.is_none() => filters.len() - 1,
+                _ if default == Action::ALLOW => filters.len(),
                 _ => 0,
             };
             for dropped in &filters[..from] {

@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::scan::{Pos, Source};
 use callgate::abi::Kernel;
 use callgate::abi::{constant, group::Group};
-use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Errno, Op, Policy, Rule, Syscall, Width};
+use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Errno, Op, Origin, Policy, Rule, Syscall, Width};
 
 const EPERM: Action = Action::Errno(Errno::EPERM);
 const ENOSYS: Action = Action::Errno(Errno::ENOSYS);
@@ -117,9 +117,12 @@ fn has(index: u8, mask: u64) -> Cond {
 }
 
 impl Build<'_> {
-    fn push(&mut self, name: &str, arches: Vec<Arch>, rules: Vec<Rule>, default: Action) {
+    fn push(&mut self, name: &str, arches: Vec<Arch>, mut rules: Vec<Rule>, default: Action) {
         if arches.is_empty() {
             return;
+        }
+        if default != Action::ALLOW {
+            rules.extend(no_call(&arches, default));
         }
         // A filter lets the architectures it is not for pass, x32 by its numbers.
         let policy = Policy {
@@ -299,17 +302,9 @@ impl Build<'_> {
             return;
         }
         let arches = self.arches.clone();
-        let mut rules = Vec::new();
-        if arches.contains(&Arch::X86_64) && !arches.contains(&Arch::X32) {
-            // libseccomp lets -1, which tracers use for "no call", through its x32 test.
-            rules.push(Rule {
-                calls: vec![Call::Numbers(u32::MAX..=u32::MAX)],
-                arches: vec![Arch::X86_64],
-                when: Cond::True,
-                action: Action::ALLOW,
-                origin: self.source.origin(*pos),
-            });
-        }
+        let rules =
+            no_call(&arches, Action::ALLOW).map(|rule| Rule { origin: self.source.origin(*pos), ..rule });
+        let rules = rules.into_iter().collect();
         let policy = Policy {
             arches,
             rules,
@@ -374,6 +369,18 @@ impl Build<'_> {
         }
         self.push("SystemCallFilter", self.arches.clone(), rules, default);
     }
+}
+
+/// libseccomp lets -1, which tracers use for "no call", through its x32 test: it gets the default.
+fn no_call(arches: &[Arch], default: Action) -> Option<Rule> {
+    let applies = arches.contains(&Arch::X86_64) && !arches.contains(&Arch::X32);
+    applies.then(|| Rule {
+        calls: vec![Call::Numbers(u32::MAX..=u32::MAX)],
+        arches: vec![Arch::X86_64],
+        when: Cond::True,
+        action: default,
+        origin: Origin::default(),
+    })
 }
 
 /// The denials that calls have of their own, in order of first appearance.

@@ -2,7 +2,12 @@
 
 mod filters;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod unit;
+mod write;
+
+pub(crate) use write::write;
 
 use crate::detect::Format;
 use crate::import::{Collect, Import};
@@ -13,8 +18,8 @@ use crate::scan::{Pos, Source};
 /// Reads a unit as a stack of policies, one a setting.
 pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     let source = Source::main(text, options);
-    let assignments = unit::assignments(&source)?;
     let mut collect = Collect::new(options);
+    let assignments = unit::assignments(&source, &mut collect)?;
     let settings = settings::settings(&assignments, &source, options.host, &mut collect);
     collect.check()?;
     let policies = filters::filters(&settings, &source, options, &mut collect);

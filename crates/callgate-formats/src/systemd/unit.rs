@@ -1,5 +1,6 @@
 //! The syntax of unit files: sections, assignments, continued lines, comments.
 
+use crate::import::Collect;
 use crate::place::Error;
 use crate::scan::{Pos, Source};
 
@@ -14,7 +15,11 @@ pub(super) struct Assignment {
 }
 
 /// The assignments of a unit, in order.
-pub(super) fn assignments(source: &Source) -> Result<Vec<Assignment>, Error> {
+///
+/// # Errors
+/// A section header that is not closed. Other lines that are no assignments are skipped with a note,
+/// as systemd does.
+pub(super) fn assignments(source: &Source, collect: &mut Collect) -> Result<Vec<Assignment>, Error> {
     let mut out = Vec::new();
     let mut section = String::new();
     let mut lines = source.lines();
@@ -42,10 +47,13 @@ pub(super) fn assignments(source: &Source) -> Result<Vec<Assignment>, Error> {
             continue;
         }
         let Some((key, value)) = text.split_once('=') else {
-            return Err(source.error(pos, "expected `Key=value`"));
+            let shown: String = text.chars().take(40).collect();
+            collect.note(source.place(pos), format!("`{shown}` is no assignment; systemd skips the line"));
+            continue;
         };
         if section.is_empty() {
-            return Err(source.error(pos, "an assignment before the first section"));
+            collect.note(source.place(pos), "an assignment before the first section; systemd skips it");
+            continue;
         }
         out.push(Assignment {
             section: section.clone(),

@@ -1,0 +1,30 @@
+//! `cargo xtask ci`: everything that must hold before a change lands.
+
+use crate::files::Result;
+use std::process::Command;
+use std::time::Instant;
+
+const STEPS: &[(&str, &[&str])] = &[
+    ("formatting", &["fmt", "--all", "--check"]),
+    ("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    ("generated files", &["xtask", "codegen", "--check"]),
+    ("tests", &["test", "--workspace"]),
+    ("tables against other people's", &["xtask", "crosscheck"]),
+];
+
+/// Runs every step; stops at the first that fails.
+pub(crate) fn run() -> Result<()> {
+    for (name, args) in STEPS {
+        println!("== {name}: cargo {}", args.join(" "));
+        let start = Instant::now();
+        let status = Command::new("cargo")
+            .args(*args)
+            .status()
+            .map_err(|e| format!("cargo could not be started: {e}"))?;
+        if !status.success() {
+            return Err(format!("{name}: failed"));
+        }
+        println!("== {name}: {} s", start.elapsed().as_secs());
+    }
+    Ok(())
+}
