@@ -113,6 +113,7 @@ fn print(out: &mut String, name: &str, variants: BTreeMap<Found, Vec<&str>>) {
     /// Architectures and sources that agree.
     type Agreeing<'a> = (Vec<&'a str>, Vec<String>);
     let mut by_params: BTreeMap<Option<Vec<Declared>>, Agreeing<'_>> = BTreeMap::new();
+    let mut by_params: BTreeMap<_, (Vec<&str>, Vec<String>)> = BTreeMap::new();
     for (found, arches) in variants {
         let (all, sources) = by_params.entry(found.params).or_default();
         all.extend(arches);

@@ -138,6 +138,8 @@ fn tidy_type(ctype: &str) -> String {
     for word in spaced.split_whitespace() {
         let joined = word == "*" && out.ends_with('*');
         if !out.is_empty() && !joined {
+        let joins = word == "*" && out.ends_with('*');
+        if !out.is_empty() && !joins {
             out.push(' ');
         }
         out.push_str(word);
