@@ -16,6 +16,7 @@ usage: cargo xtask CHORE
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   crosscheck           compare data/ with tables that others made
   import-kernel DIR [PART]
+                       bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
                        bring data/ up to the kernel source tree in DIR, or one part of it
 ";
 

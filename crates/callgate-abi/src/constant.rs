@@ -180,7 +180,11 @@ fn name_at(index: u16) -> &'static str {
 
 fn word_at(index: u16, column: usize) -> u16 {
     let place = table::VALUES[usize::from(index)];
-    if place & DIFFERS == 0 { place } else { table::ROWS[usize::from(place & !DIFFERS) * table::COLUMNS + column] }
+    if place & DIFFERS == 0 {
+        place
+    } else {
+        table::ROWS[usize::from(place & !DIFFERS) * table::COLUMNS + column]
+    }
 }
 
 /// The index of a value.

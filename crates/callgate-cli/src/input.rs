@@ -35,6 +35,9 @@ pub(crate) struct Reading {
     /// Leave out names nobody knows instead of refusing the file
     #[arg(long, help_heading = "Reading")]
     pub(crate) ignore_unknown: bool,
+    /// Whether a file may hold several alternatives of which none is picked.
+    #[arg(skip)]
+    pub(crate) every: bool,
 }
 
 fn format_name(name: &str) -> Result<Format, String> {
@@ -323,7 +326,7 @@ fn foreign(
     for loss in &import.losses {
         say.line(&format!("callgate: {}: {} ({:?})", loss.place, loss.what, loss.effect));
     }
-    if import.policies.len() > 1 && !import.stack {
+    if import.policies.len() > 1 && !import.stack && !reading.every {
         let names: Vec<_> = import.policies.iter().filter_map(|p| p.name.as_deref()).collect();
         return Err(Failure::input(format!(
             "{name}: holds several policies; pick one with {name}#NAME: {}",

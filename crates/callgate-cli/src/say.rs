@@ -99,7 +99,7 @@ impl Say {
         for note in &diagnostic.notes {
             group = group.element(Level::NOTE.message(note));
         }
-        for help in &diagnostic.help {
+        if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help));
         }
         self.line(&self.renderer.render(&[group]));

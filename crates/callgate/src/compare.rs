@@ -32,9 +32,11 @@ impl Change {
 /// the kernel's precedence, and every refusal is as good as another.
 pub fn strength(action: Action) -> i32 {
     match action {
-        Action::KillProcess(_) | Action::KillThread(_) | Action::Trap(_) | Action::Errno(_) | Action::Unknown(_) => {
-            Action::Errno(callgate_abi::Errno(0)).precedence()
-        }
+        Action::KillProcess(_)
+        | Action::KillThread(_)
+        | Action::Trap(_)
+        | Action::Errno(_)
+        | Action::Unknown(_) => Action::Errno(callgate_abi::Errno(0)).precedence(),
         Action::Notify(_) | Action::Trace(_) | Action::Log(_) | Action::Allow(_) => action.precedence(),
     }
 }

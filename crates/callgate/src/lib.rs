@@ -11,6 +11,7 @@ mod hash;
 #[cfg(feature = "install")]
 pub mod install;
 pub mod lift;
+pub mod lint;
 pub mod lower;
 pub mod policy;
 pub mod program;

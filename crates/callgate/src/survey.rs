@@ -111,7 +111,7 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
     }
 
     /// What is left to ask once the audit token is known.
-    fn at_token(&self, token: u32) -> Ref {
+    pub(crate) fn at_token(&self, token: u32) -> Ref {
         let mut at = self.root();
         while let Some(node) = at.node_index().map(|i| self.node(i)) {
             if node.level >= 32 {

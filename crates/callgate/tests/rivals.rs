@@ -81,7 +81,7 @@ fn arguments_are_named_when_a_range_leaves_one_call() {
     }
     shows(
         "A = nr\nif A >= 258 goto no\nif A < 257 goto no\nA = args[0].lo\nif A == 0xffffff9c goto no\nreturn ALLOW\nno: return KILL",
-        &["if dfd.lo == AT_FDCWD"],
+        &["if dirfd.lo == AT_FDCWD"],
     );
 }
 

@@ -41,8 +41,6 @@ const TABLES: &[Table] = &[
     Table { file: "audit.rs", from: "data/audit.txt", generate: audit::generate },
     Table { file: "constant.rs", from: "data/constants", generate: constant::generate },
     Table { file: "errno.rs", from: "data/errno", generate: errno::generate },
-    Table { file: "essential.rs", from: "data/essentials.txt", generate: essential::generate },
-    Table { file: "group.rs", from: "data/groups", generate: group::generate },
     Table { file: "multiplex.rs", from: "data/multiplex.txt", generate: multiplex::generate },
     Table { file: "risk.rs", from: "data/risks.txt", generate: risk::generate },
     Table { file: "signature.rs", from: "data/signatures.txt", generate: signature::generate },

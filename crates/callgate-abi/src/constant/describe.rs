@@ -77,7 +77,8 @@ impl Words<'_> {
 
 /// The member that is exactly `value` below `mask`; the mask's own name is none.
 fn alternative(set: Set, value: u64, mask: u64, arch: Arch) -> Option<&'static str> {
-    let named = |m: &(&str, u64)| m.1 == value && (m.1 & !mask) == 0 && (m.1 != mask || mask.is_power_of_two());
+    let named =
+        |m: &(&str, u64)| m.1 == value && (m.1 & !mask) == 0 && (m.1 != mask || mask.is_power_of_two());
     set.members(arch).find(named).map(|m| m.0)
 }
 

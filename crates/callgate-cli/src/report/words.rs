@@ -38,7 +38,11 @@ pub(crate) fn call(data: &SeccompData) -> String {
 }
 
 fn raw_args(data: &SeccompData) -> String {
-    if data.args == [0; 6] { String::new() } else { format!(" with arguments {:#x?}", data.args).replace('\n', "") }
+    if data.args == [0; 6] {
+        String::new()
+    } else {
+        format!(" with arguments {:#x?}", data.args).replace('\n', "")
+    }
 }
 
 /// A number as a person writes it.

@@ -1,10 +1,10 @@
 //! `diff`: what changes from one filter to another, with a call that shows it.
 
-use super::explain::arches;
 use crate::args::Diff;
 use crate::failure::{FINDINGS, Failure, Outcome};
 use crate::input::Input;
 use crate::output::print;
+use crate::report::meaning::arches;
 use crate::report::{calls, words};
 use crate::say::Say;
 use callgate::abi::Word;
@@ -61,13 +61,19 @@ pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
             if let Some(program) = program
                 && program.run(&row.witness).action() != expected
             {
-                return Err(Failure::input(format!("a witness does not replay (a defect of callgate): {}", words::call(&row.witness))));
+                return Err(Failure::input(format!(
+                    "a witness does not replay (a defect of callgate): {}",
+                    words::call(&row.witness)
+                )));
             }
         }
     }
     if args.json {
         let changes: Vec<Value> = rows.iter().map(row_json).collect();
-        print(&format!("{:#}\n", json!({ "schema": "callgate/diff/1", "equal": rows.is_empty(), "changes": changes })))?;
+        print(&format!(
+            "{:#}\n",
+            json!({ "schema": "callgate/diff/1", "equal": rows.is_empty(), "changes": changes })
+        ))?;
     } else {
         print(&text(&rows))?;
     }
@@ -87,7 +93,8 @@ fn changes(
         let calls: Vec<Syscall> =
             behaviour.calls.iter().copied().filter(|c| only.is_empty() || only.contains(c)).collect();
         let numbers = if only.is_empty() { behaviour.numbers } else { Vec::new() };
-        let nr = calls.first().zip(arch).and_then(|(c, a)| c.number(a)).or(numbers.first().map(|r| *r.start()));
+        let nr =
+            calls.first().zip(arch).and_then(|(c, a)| c.number(a)).or(numbers.first().map(|r| *r.start()));
         let Some(nr) = nr else { continue };
         for (when, pair) in behaviour.outcomes {
             let Some(change) = Change::of(pair.0, pair.1) else { continue };

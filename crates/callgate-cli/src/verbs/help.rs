@@ -14,7 +14,9 @@ pub(crate) fn help(args: &Help, _: &Say) -> Outcome {
         Some(verb) => match command.find_subcommand_mut(verb) {
             Some(verb) => print(&verb.render_long_help().to_string())?,
             None => {
-                return Err(Failure::input(format!("no help on `{verb}`; there is `policy`, and every verb")));
+                return Err(Failure::input(format!(
+                    "no help on `{verb}`; there is `policy`, and every verb"
+                )));
             }
         },
     }

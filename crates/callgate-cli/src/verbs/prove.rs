@@ -26,7 +26,12 @@ pub(crate) fn prove(args: &Prove, say: &Say) -> Outcome {
             for message in failure.messages {
                 say.error(&message);
             }
-            return answer(args, "UNKNOWN", None, Some("the filter could not be read back within the budget"));
+            return answer(
+                args,
+                "UNKNOWN",
+                None,
+                Some("the filter could not be read back within the budget"),
+            );
         }
         Err(failure) => return Err(failure),
     };
@@ -103,7 +108,8 @@ fn answer(args: &Prove, word: &str, call: Option<(&Filter, SeccompData)>, note: 
 /// What stands after one of these words, without braces.
 fn after(text: &str, words: &[&str]) -> Result<String, Failure> {
     let rest = words.iter().find_map(|w| text.strip_prefix(w)?.strip_prefix(' '));
-    let rest = rest.ok_or_else(|| Failure::input("expected `never allow CALLS` or `always allows CALLS`"))?.trim();
+    let rest =
+        rest.ok_or_else(|| Failure::input("expected `never allow CALLS` or `always allows CALLS`"))?.trim();
     let inner = rest.strip_prefix('{').and_then(|r| r.strip_suffix('}')).unwrap_or(rest);
     Ok(inner.trim().to_owned())
 }

@@ -35,6 +35,44 @@ impl<L> Diagram<L> {
         )
     }
 
+    /// What is left to ask at a node, as a function of its own.
+    pub(crate) fn part(&self, at: Ref) -> Diagram<L>
+    where
+        L: Clone + Eq + Hash,
+    {
+        struct Copy<'a, L> {
+            from: &'a Diagram<L>,
+            to: Diagram<L>,
+            leaves: FastMap<Ref, Ref>,
+            nodes: FastMap<Ref, Ref>,
+        }
+        impl<L: Clone> Copy<'_, L> {
+            fn visit(&mut self, at: Ref) -> Ref {
+                let Some(index) = at.node_index() else {
+                    let next = Ref::leaf(self.to.leaves.len() as u32);
+                    let known = *self.leaves.entry(at).or_insert(next);
+                    if known == next {
+                        self.to.leaves.push(self.from.leaf(at).clone());
+                    }
+                    return known;
+                };
+                if let Some(&made) = self.nodes.get(&at) {
+                    return made;
+                }
+                let node = self.from.nodes[index];
+                let (lo, hi) = (self.visit(node.lo), self.visit(node.hi));
+                let made = Ref::node(self.to.nodes.len() as u32);
+                self.to.nodes.push(super::Node { level: node.level, lo, hi });
+                self.nodes.insert(at, made);
+                made
+            }
+        }
+        let to = Diagram { nodes: Vec::new(), leaves: Vec::new(), root: at };
+        let mut copy = Copy { from: self, to, leaves: FastMap::default(), nodes: FastMap::default() };
+        let root = copy.visit(at);
+        Diagram { root, ..copy.to }
+    }
+
     /// Copies the diagram bottom-up with other leaves or other children. It can only shrink, so no
     /// budget applies.
     fn rebuild<M: Clone + Eq + Hash>(

@@ -8,6 +8,9 @@
 mod graph;
 mod layout;
 mod plan;
+mod profile;
+
+pub use profile::{Profile, ProfileError};
 
 use crate::diagram::{Filter, Limits};
 use crate::lift::LiftError;
@@ -80,6 +83,35 @@ impl fmt::Display for CompileError {
 
 impl std::error::Error for CompileError {}
 
+/// What a program is to be fast on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Target {
+    /// Kernels that answer plain permissions from a cache (Linux 5.11, x86 and others): only the calls
+    /// it cannot hold are weighed.
+    #[default]
+    Bitmap,
+    /// Kernels that run the program for every call.
+    Raw,
+}
+
+/// How to compile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options<'a> {
+    /// The byte order of the machine.
+    pub endian: Endian,
+    /// What the program is to be fast on.
+    pub target: Target,
+    /// How often each call is made.
+    pub profile: &'a Profile,
+}
+
+impl Default for Options<'_> {
+    /// Little-endian, for kernels with the cache, by the profile that ships.
+    fn default() -> Self {
+        Options { endian: Endian::Little, target: Target::Bitmap, profile: Profile::shipped() }
+    }
+}
+
 impl Filter {
     /// Compiles for a little-endian machine, and proves it: the program has been lifted and found
     /// equal to this filter.
@@ -89,7 +121,13 @@ impl Filter {
 
     /// Compiles for a machine of this byte order, and proves it.
     pub fn emit_for(&self, endian: Endian) -> Result<Program, EmitError> {
-        let (graph, root) = plan::plan(self);
+        self.emit_with(&Options { endian, ..Options::default() })
+    }
+
+    /// Compiles as told, and proves it.
+    pub fn emit_with(&self, options: &Options<'_>) -> Result<Program, EmitError> {
+        let endian = options.endian;
+        let (graph, root) = plan::plan(self, options);
         let insns = layout::layout(&graph, root, endian);
         if insns.len() > MAX_INSNS {
             return Err(EmitError::TooLong { len: insns.len() });

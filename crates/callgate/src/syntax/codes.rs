@@ -50,6 +50,7 @@ codes! {
     CONTRADICTION 38 "a condition that can never hold";
     ALWAYS 39 "a comparison that always holds";
     OPERATOR 40 "an operator that cannot be used here";
+    NARROW 41 "a comparison of more bits than the kernel looks at";
     INCLUDE 50 "an included file that cannot be read";
     INCLUDE_CYCLE 51 "a file that includes itself";
     INCLUDE_DEPTH 52 "includes nested too deeply";

@@ -16,7 +16,7 @@ mod ast;
 mod codes;
 mod condition;
 mod format;
-mod lexer;
+pub(crate) mod lexer;
 mod load;
 mod parser;
 mod print;

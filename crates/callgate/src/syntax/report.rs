@@ -82,7 +82,7 @@ pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&
     if word.len() > 64 {
         return None;
     }
-    let limit = word.len().saturating_add(1) / 4;
+    let limit = ((word.len() + 1) / 4).max(usize::from(word.len() > 1));
     let mut best: Option<(usize, &str)> = None;
     for name in names {
         if name.len().abs_diff(word.len()) > limit {

@@ -131,7 +131,7 @@ impl Resolver<'_> {
             (None, arch) => {
                 let params = self.place.call().and_then(|(arch, call)| call.params(arch)).unwrap_or(&[]);
                 let error = Error::new(place, format!("unknown name `{name}`"));
-                if params.iter().any(|p| p.name == name) {
+                if params.iter().any(|p| p.answers_to(name)) {
                     return error.help(format!("an argument has two halves: `{name}.lo`, `{name}.hi`"));
                 }
                 let calls = Syscall::all().map(Syscall::name);

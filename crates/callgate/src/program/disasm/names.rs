@@ -65,7 +65,7 @@ impl Place<'_> {
         if name == "ip" || !is_plain(name) {
             return None;
         }
-        let index = self.params()?.iter().position(|p| p.name == name)?;
+        let index = self.params()?.iter().position(|p| p.answers_to(name))?;
         let index = u8::try_from(index).ok().filter(|i| *i < 6)?;
         Some(if high { Word::arg_hi(index) } else { Word::arg_lo(index) })
     }

@@ -1,13 +1,13 @@
 //! Conditions to text.
 
 use super::join;
-use super::names::Naming;
+use super::names::{Known, Naming};
 use crate::policy::{ArgCmp, Cond, Op};
 
 /// A condition's text: with names, or with indices and widths that mean the same for every call.
 pub(super) fn text(cond: &Cond, naming: Option<Naming<'_>>) -> String {
     let mut out = String::new();
-    Writer { naming }.write(cond, &mut out);
+    Writer { naming }.write(cond, &Known::new(), &mut out);
     out
 }
 
@@ -16,35 +16,37 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn write(&self, cond: &Cond, out: &mut String) {
+    fn write(&self, cond: &Cond, known: &Known, out: &mut String) {
         match cond {
             Cond::True => out.push_str("true"),
-            Cond::Arg(cmp) => self.comparison(cmp, false, out),
+            Cond::Arg(cmp) => self.comparison(cmp, false, known, out),
             Cond::Not(inner) => match &**inner {
-                Cond::Arg(cmp @ ArgCmp { op: Op::MaskedEq { .. }, .. }) => self.comparison(cmp, true, out),
-                Cond::Any(all) if set_of(all).is_some() => self.set(all, " not in {", out),
+                Cond::Arg(cmp @ ArgCmp { op: Op::MaskedEq { .. }, .. }) => {
+                    self.comparison(cmp, true, known, out)
+                }
+                Cond::Any(all) if set_of(all).is_some() => self.set(all, " not in {", known, out),
                 inner => {
                     out.push('!');
-                    self.parenthesized(inner, out);
+                    self.parenthesized(inner, known, out);
                 }
             },
-            Cond::Any(all) if set_of(all).is_some() => self.set(all, " in {", out),
-            Cond::All(all) => self.chain(all, " && ", "all", out),
-            Cond::Any(all) => self.chain(all, " || ", "any", out),
+            Cond::Any(all) if set_of(all).is_some() => self.set(all, " in {", known, out),
+            Cond::All(all) => self.chain(all, " && ", "all", &fixed(known, all), out),
+            Cond::Any(all) => self.chain(all, " || ", "any", known, out),
         }
     }
 
-    fn parenthesized(&self, cond: &Cond, out: &mut String) {
+    fn parenthesized(&self, cond: &Cond, known: &Known, out: &mut String) {
         out.push('(');
-        self.write(cond, out);
+        self.write(cond, known, out);
         out.push(')');
     }
 
-    fn chain(&self, all: &[Cond], operator: &str, function: &str, out: &mut String) {
+    fn chain(&self, all: &[Cond], operator: &str, function: &str, known: &Known, out: &mut String) {
         if all.len() < 2 {
             out.push_str(function);
             out.push('(');
-            all.iter().for_each(|c| self.write(c, out));
+            all.iter().for_each(|c| self.write(c, known, out));
             out.push(')');
             return;
         }
@@ -57,11 +59,11 @@ impl Writer<'_> {
                 Cond::Any(inner) => inner.len() > 1 && set_of(inner).is_none(),
                 Cond::True | Cond::Arg(_) | Cond::Not(_) => false,
             };
-            if chained { self.parenthesized(cond, out) } else { self.write(cond, out) }
+            if chained { self.parenthesized(cond, known, out) } else { self.write(cond, known, out) }
         }
     }
 
-    fn comparison(&self, cmp: &ArgCmp, negated: bool, out: &mut String) {
+    fn comparison(&self, cmp: &ArgCmp, negated: bool, known: &Known, out: &mut String) {
         let (operator, value) = match cmp.op {
             Op::Eq(v) => ("==", v),
             Op::Ne(v) => ("!=", v),
@@ -72,51 +74,58 @@ impl Writer<'_> {
             Op::MaskedEq { value, .. } if negated => ("!=", value),
             Op::MaskedEq { value, .. } => ("==", value),
         };
-        self.operand(cmp, out);
+        self.operand(cmp, known, out);
         out.push(' ');
         out.push_str(operator);
         out.push(' ');
-        out.push_str(&self.value(cmp, value));
+        out.push_str(&self.value(cmp, value, known));
     }
 
     /// The argument, with its mask.
-    fn operand(&self, cmp: &ArgCmp, out: &mut String) {
+    fn operand(&self, cmp: &ArgCmp, known: &Known, out: &mut String) {
         out.push_str(&super::names::argument(cmp, self.naming));
         if let Op::MaskedEq { mask, .. } = cmp.op {
-            out.push_str(" & ");
             let mask = match self.naming {
-                Some(naming) => naming.mask(cmp, mask),
+                Some(naming) if naming.is_whole(cmp, mask) => return,
+                Some(naming) => naming.mask(cmp, mask, known),
                 None => format!("{mask:#x}"),
             };
-            if mask.contains('|') {
-                out.push_str(&format!("({mask})"));
-            } else {
-                out.push_str(&mask);
-            }
+            out.push_str(" & ");
+            out.push_str(&mask);
         }
     }
 
-    fn set(&self, all: &[Cond], word: &str, out: &mut String) {
+    fn set(&self, all: &[Cond], word: &str, known: &Known, out: &mut String) {
         let Some(first) = set_of(all) else { return };
-        self.operand(&first, out);
+        self.operand(&first, known, out);
         out.push_str(word);
         let item = |cond: &Cond| match member(cond) {
             Some((_, low, Some(high))) => {
-                format!("{}..{}", self.value(&first, low), self.value(&first, high))
+                format!("{}..{}", self.value(&first, low, known), self.value(&first, high, known))
             }
-            Some((cmp, value, None)) => self.value(&cmp, value),
+            Some((cmp, value, None)) => self.value(&cmp, value, known),
             None => String::new(),
         };
         join(out, all.iter().map(item));
         out.push('}');
     }
 
-    fn value(&self, cmp: &ArgCmp, value: u64) -> String {
+    fn value(&self, cmp: &ArgCmp, value: u64, known: &Known) -> String {
         match self.naming {
-            Some(naming) => naming.value(cmp, value),
+            Some(naming) => naming.value(cmp, value, known),
             None => super::names::number(value),
         }
     }
+}
+
+/// What is known where all of these hold.
+fn fixed(known: &Known, all: &[Cond]) -> Known {
+    let mut known = known.clone();
+    known.extend(all.iter().filter_map(|cond| match cond {
+        Cond::Arg(ArgCmp { arg, op: Op::Eq(value), .. }) => Some((arg.get(), *value)),
+        _ => None,
+    }));
+    known
 }
 
 /// If the alternatives are values and ranges of one operand, as `in {…}` writes them: the operand.

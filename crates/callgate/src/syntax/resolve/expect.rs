@@ -137,8 +137,10 @@ impl Resolver<'_> {
                         self.error(codes::ARGUMENT_UNUSED, arg.loc, message);
                         return None;
                     };
-                    let width = param.map_or(Width::W64, |p| p.width);
-                    Argument { index, width, set: param.and_then(|p| p.set) }
+                    match param {
+                        Some(param) => Argument::of(index, None, param),
+                        None => Argument::plain(index, Width::W64),
+                    }
                 }
             };
             let index = usize::from(argument.index.get());

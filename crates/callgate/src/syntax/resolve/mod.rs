@@ -11,7 +11,7 @@ mod settings;
 mod value;
 mod when;
 
-pub(crate) use argument::positional;
+pub(crate) use argument::{PAD, looked_at, positional};
 pub(crate) use rule::effective;
 
 use super::ast::Kind;

@@ -8,7 +8,7 @@ use super::when::Needs;
 use crate::policy::{ArgCmp, Call, Cond, Op, Rule};
 use crate::syntax::ast::{self, Kind, TargetKind};
 use crate::syntax::lexer::Loc;
-use callgate_abi::{Arch, Syscall, Width};
+use callgate_abi::{Action, Arch, Width};
 
 impl Resolver<'_> {
     /// Appends the rules of a statement, or reports what is wrong with it.
@@ -47,7 +47,7 @@ impl Resolver<'_> {
                 parts.push((part.file, cond));
             }
             parts.extend(rule.when.as_ref().map(|cond| (self.file, cond)));
-            match self.conditional(&parts, rule.unchecked, &calls, on.clone(), &arches) {
+            match self.conditional(&parts, rule, &calls, on.clone(), &arches) {
                 Some(rules) => whens.extend(rules),
                 None => fine = false,
             }
@@ -91,7 +91,7 @@ impl Resolver<'_> {
     fn conditional(
         &mut self,
         parts: &[(usize, &ast::Cond)],
-        unchecked: bool,
+        rule: &ast::Rule,
         calls: &[Call],
         on: Vec<Arch>,
         arches: &[Arch],
@@ -106,7 +106,7 @@ impl Resolver<'_> {
         }
         self.enter(home);
         let narrow = !arches.is_empty() && arches.iter().all(|a| a.register_bits() == 32);
-        let env = Env { call: None, arch: None, narrow, unchecked };
+        let env = Env { call: None, arch: None, narrow, unchecked: rule.unchecked };
         if !needs.arch || arches.is_empty() {
             return Some(vec![(calls.to_vec(), on, self.conjunction(parts, env)?)]);
         }
@@ -116,11 +116,12 @@ impl Resolver<'_> {
             for call in calls {
                 let named = if let Call::Named(call) = call { Some(*call) } else { None };
                 let exists = |arch| named.is_none_or(|c| c.number(arch).is_some());
-                let row = self.row(parts, Env { call: named, ..env }, arches, exists, &mut conds);
+                let row =
+                    self.row(parts, Env { call: named, ..env }, rule.action, arches, exists, &mut conds);
                 rows.push(row.map(|row| (vec![call.clone()], row)));
             }
         } else {
-            let row = self.row(parts, env, arches, |_| true, &mut conds);
+            let row = self.row(parts, env, rule.action, arches, |_| true, &mut conds);
             rows.push(row.map(|row| (calls.to_vec(), row)));
         }
         let rows: Option<Vec<_>> = rows.into_iter().collect();
@@ -143,23 +144,12 @@ impl Resolver<'_> {
         })
     }
 
-    /// Whether a built-in group's condition asks for an argument that the call lacks on `arch`: it is no
-    /// member of the group there. The old `mmap` of x86, for one, takes a pointer to its arguments.
-    fn cannot_ask(&self, parts: &[(usize, &ast::Cond)], call: Option<Syscall>, arch: Arch) -> bool {
-        let Some(params) = call.and_then(|c| c.params(arch)) else { return false };
-        parts.iter().filter(|(file, _)| self.files.is_built_in(*file)).any(|(file, cond)| {
-            let text = self.files.files[*file].source.text();
-            let mut lacks = false;
-            cond.comparisons(&mut |cmp| lacks |= !params.iter().any(|p| p.name == cmp.arg.of(text)));
-            lacks
-        })
-    }
-
     /// For one call: the index into the conditions for every architecture that has it.
     fn row(
         &mut self,
         parts: &[(usize, &ast::Cond)],
         env: Env,
+        action: Action,
         arches: &[Arch],
         exists: impl Fn(Arch) -> bool,
         conds: &mut Vec<Cond>,
@@ -172,11 +162,25 @@ impl Resolver<'_> {
                 if !exists(*arch) {
                     continue;
                 }
-                if self.cannot_ask(parts, env.call, *arch) {
-                    row[i] = Some(NO_MEMBER);
-                    continue;
+                let env = Env { arch: Some(*arch), ..env };
+                let mut parts = parts;
+                if let [(file, cond), rest @ ..] = parts
+                    && self.files.is_built_in(*file)
+                {
+                    // A member of a built-in group whose condition cannot be asked here.
+                    let home = self.file;
+                    self.enter(*file);
+                    let askable = self.has_arguments(cond, env);
+                    self.enter(home);
+                    if !askable && action.permits() {
+                        row[i] = Some(NEVER);
+                        continue;
+                    }
+                    if !askable {
+                        parts = rest;
+                    }
                 }
-                let Some(resolved) = self.conjunction(parts, Env { arch: Some(*arch), ..env }) else {
+                let Some(resolved) = self.conjunction(parts, env) else {
                     fine = false;
                     continue;
                 };
@@ -202,14 +206,15 @@ pub(crate) fn effective(listed: &[Arch], on: &[Arch]) -> Vec<Arch> {
     arches
 }
 
-/// In place of a condition's index: the call exists, but no rule of this statement is about it there.
-const NO_MEMBER: usize = usize::MAX;
-
 /// Calls with the condition's index for each architecture; `None` where the call does not exist.
 type Row = (Vec<Call>, Vec<Option<usize>>);
 
 /// A rule without its action: calls, the architectures it is limited to, condition.
 type Gathered = (Vec<Call>, Vec<Arch>, Cond);
+
+/// The index that stands for no rule at all: a permission that cannot be limited as the group demands is
+/// not given.
+const NEVER: usize = usize::MAX;
 
 /// Rows to rules: one for each condition and set of architectures. The rules of one statement have one
 /// action, so their order does not matter.
@@ -243,7 +248,8 @@ fn gather(rows: Vec<Row>, conds: Vec<Cond>, on: Vec<Arch>, arches: &[Arch]) -> V
             nowhere.append(&mut rule.0);
             rule.0 = nowhere;
         }
-        None => rules.push((nowhere, on, Cond::Any(Vec::new()))),
+        None if rows.is_empty() => rules.push((nowhere, on, Cond::Any(Vec::new()))),
+        None => {}
     }
     rules
 }

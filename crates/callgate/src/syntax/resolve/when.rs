@@ -74,7 +74,8 @@ impl Resolver<'_> {
         let argument = self.argument(cmp.arg, cmp.width, env)?;
         let mask = match &cmp.mask {
             Some(mask) => Some(self.value(mask, &argument, env)?),
-            None => None,
+            // Where the kernel looks at 16 bits of a mode, the others must not tell two calls apart.
+            None => self.narrow_mask(&argument, &cmp.test, loc),
         };
         if mask == Some(0) {
             let d = Diagnostic::warning(codes::ALWAYS, "a mask of zero looks at no bit");
@@ -99,7 +100,9 @@ impl Resolver<'_> {
         for item in items {
             any.push(match item {
                 // One text for all architectures: what a value's name means nothing on, it leaves out.
-                Item::One(expr) if self.files.is_built_in(self.file) && self.has_no_value(expr, env) => continue,
+                Item::One(expr) if self.files.is_built_in(self.file) && self.has_no_value(expr, env) => {
+                    continue;
+                }
                 Item::One(expr) => {
                     let value = self.value(expr, &argument, env)?;
                     match mask {
@@ -118,6 +121,21 @@ impl Resolver<'_> {
         }
         let any = Cond::Any(any);
         Some(if negated { Cond::Not(Box::new(any)) } else { any })
+    }
+
+    /// The mask that stands for the bits looked at in tests for equality.
+    fn narrow_mask(&mut self, argument: &Argument, test: &Test, loc: Loc) -> Option<u64> {
+        let bits = u32::from(argument.bits?);
+        let equality = match test {
+            Test::Is(relation, _) => matches!(relation, Relation::Eq | Relation::Ne),
+            Test::In { items, .. } => items.iter().all(|item| matches!(item, Item::One(_))),
+        };
+        if !equality {
+            let message = format!("the kernel looks at {bits} bits of this argument, the comparison at 32");
+            let d = Diagnostic::warning(codes::NARROW, message);
+            self.say(d.help("a width of `:32` says that this is meant"), loc);
+        }
+        equality.then(|| low(bits))
     }
 
     fn range(&mut self, first: &Expr, last: &Expr, argument: &Argument, env: Env) -> Option<(u64, u64)> {

@@ -1,0 +1,134 @@
+//! A word's values in a row, cut into pieces: which test to make next.
+
+use crate::diagram::Ref;
+
+/// Values that lead to the same place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    pub(super) start: u32,
+    /// Inclusive.
+    pub(super) end: u32,
+    pub(super) target: Ref,
+    pub(super) weight: u64,
+}
+
+/// Neighbouring pieces; targets of neighbours differ.
+pub(super) struct Line(Vec<Piece>);
+
+/// The test to make, and what is left on either side.
+pub(super) enum Step {
+    /// Nothing left to test.
+    One(Ref),
+    /// `== value`: the value's target, and the line without it.
+    Equal { value: u32, target: Ref, rest: Line },
+    /// `>= at`.
+    Cut { at: u32, below: Line, from: Line },
+}
+
+/// A single value with at least this share of the weight is asked first, in percent: the extra test for
+/// everything else is then repaid.
+const HOT: u64 = 32;
+/// Up to this many single values in an otherwise even line are asked one after the other.
+const CHAIN: usize = 3;
+
+impl Line {
+    /// A line of these pieces.
+    pub(super) fn new(pieces: Vec<Piece>) -> Line {
+        Line(pieces)
+    }
+
+    /// The line of one value, to say which it is.
+    pub(super) fn only(value: u32) -> Line {
+        Line(vec![Piece { start: value, end: value, target: Ref::FALSE, weight: 0 }])
+    }
+
+    /// The line's value, if it has just one.
+    pub(super) fn single(&self) -> Option<u32> {
+        match self.0[..] {
+            [piece] if piece.start == piece.end => Some(piece.start),
+            _ => None,
+        }
+    }
+
+    /// The best next test.
+    pub(super) fn step(&self) -> Step {
+        let pieces = &self.0;
+        if let [piece] = pieces[..] {
+            return Step::One(piece.target);
+        }
+        let whole: u64 = pieces.iter().map(|p| p.weight).sum();
+        let hot = (0..pieces.len())
+            .filter(|&i| pieces[i].start == pieces[i].end)
+            .max_by_key(|&i| (pieces[i].weight, std::cmp::Reverse(i)));
+        if let Some(hot) = hot
+            && (pieces[hot].weight * 100 >= whole * HOT && pieces[hot].weight > 0 || self.is_chain())
+        {
+            return Step::Equal {
+                value: pieces[hot].start,
+                target: pieces[hot].target,
+                rest: self.without(hot),
+            };
+        }
+        let at = self.cut(whole);
+        let (below, from) = pieces.split_at(at);
+        Step::Cut { at: from[0].start, below: Line(below.to_vec()), from: Line(from.to_vec()) }
+    }
+
+    /// Whether all that is left are a few single values in one place.
+    fn is_chain(&self) -> bool {
+        let Some(rest) = self.0.iter().find(|p| p.start != p.end) else { return false };
+        let singles = self.0.iter().filter(|p| p.target != rest.target).count();
+        singles <= CHAIN && self.0.iter().all(|p| p.target == rest.target || p.start == p.end)
+    }
+
+    /// The line once a single value has been dealt with: it may then lead anywhere.
+    fn without(&self, i: usize) -> Line {
+        let mut pieces = self.0.clone();
+        let gone = pieces.remove(i);
+        match (i.checked_sub(1), i < pieces.len()) {
+            (Some(left), true) if pieces[left].target == pieces[i].target => {
+                let right = pieces.remove(i);
+                pieces[left].end = right.end;
+                pieces[left].weight += right.weight;
+            }
+            (Some(left), _) => pieces[left].end = gone.end,
+            (None, _) => pieces[0].start = gone.start,
+        }
+        Line(pieces)
+    }
+
+    /// Where to cut in two: near the middle by weight, and not through a value that one equality test
+    /// could pick out of its surroundings.
+    fn cut(&self, whole: u64) -> usize {
+        let pieces = &self.0;
+        let holes = holes(pieces.len(), |i| pieces[i].start == pieces[i].end, |i| pieces[i].target);
+        let mut best = (u64::MAX, usize::MAX, 1);
+        let mut below = 0;
+        // What an extra test costs, against imbalance: it lengthens the program and some path.
+        let penalty = whole / 8 + 1;
+        for at in 1..pieces.len() {
+            below += pieces[at - 1].weight;
+            let broken = u64::from(holes[at - 1]) + u64::from(holes[at]);
+            let skew = below.abs_diff(whole - below);
+            let middle = at.abs_diff(pieces.len() / 2);
+            best = best.min((skew + broken * penalty, middle, at));
+        }
+        best.2
+    }
+}
+
+/// Which single values one equality test picks out of a stretch that is otherwise one, no two adjacent.
+fn holes(len: usize, single: impl Fn(usize) -> bool, target: impl Fn(usize) -> Ref) -> Vec<bool> {
+    let mut holes = vec![false; len + 1];
+    for i in 1..len.saturating_sub(1) {
+        holes[i] = !holes[i - 1] && single(i) && target(i - 1) == target(i + 1);
+    }
+    holes
+}
+
+/// How many tests a line takes.
+pub(super) fn cost(segments: &[(u32, Ref)]) -> usize {
+    let single = |i: usize| segments[i + 1].0 - segments[i].0 == 1;
+    let holes = holes(segments.len(), single, |i| segments[i].1);
+    segments.len() - 1 - holes.iter().filter(|h| **h).count()
+}

@@ -1,0 +1,154 @@
+//! Which instructions a call can reach, and which way each jump can go: exactly, for the programs seen
+//! in practice.
+//!
+//! The program is walked forwards with, for every state of the registers that can arrive at an
+//! instruction, the set of calls that arrive with it. Jumps go only forwards, so one pass does.
+
+use crate::diagram::{Limits, Ref, Store, TooLarge, words::Test};
+use crate::program::{Program, alu, is_conditional};
+use callgate_abi::Word;
+use callgate_abi::insn::{MEM_WORDS, op};
+
+/// What is known of a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Value {
+    Known(u32),
+    /// A word of the call under a mask.
+    Word(Word, u32),
+    /// Anything: both ways of a test are taken to be possible.
+    Any,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct State {
+    a: Value,
+    x: Value,
+    mem: [Value; MEM_WORDS],
+}
+
+/// What can happen at an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Seen {
+    /// Some call reaches it.
+    pub(super) reached: bool,
+    /// The jump is taken for some call.
+    pub(super) taken: bool,
+    /// The jump is not taken for some call.
+    pub(super) passed: bool,
+}
+
+/// More states than this at one instruction are merged into one that knows nothing.
+const MOST_STATES: usize = 32;
+
+/// What happens at each instruction. What is not seen does not happen; within the budget.
+pub(super) fn seen(program: &Program) -> Result<Vec<Seen>, TooLarge> {
+    let insns = program.insns();
+    let mut seen = vec![Seen::default(); insns.len()];
+    let mut store = Store::new(Limits { nodes: 1 << 19, steps: 20_000_000 });
+    let mut arriving: Vec<Vec<(State, Ref)>> = vec![Vec::new(); insns.len()];
+    let start = State { a: Value::Known(0), x: Value::Known(0), mem: [Value::Known(0); MEM_WORDS] };
+    arriving[0].push((start, Ref::TRUE));
+    for pc in 0..insns.len() {
+        let insn = insns[pc];
+        let states = std::mem::take(&mut arriving[pc]);
+        for (mut state, calls) in states {
+            seen[pc].reached = true;
+            let k = insn.k;
+            let next = pc + 1;
+            match insn.code {
+                op::RET_K | op::RET_A => continue,
+                op::JA => {
+                    arrive(&mut store, &mut arriving[next + k as usize], state, calls)?;
+                    continue;
+                }
+                code if is_conditional(code) => {
+                    let (taken, passed) = branch(&mut store, code, k, &state, calls)?;
+                    if taken != Ref::FALSE {
+                        seen[pc].taken = true;
+                        arrive(&mut store, &mut arriving[next + usize::from(insn.jt)], state, taken)?;
+                    }
+                    if passed != Ref::FALSE {
+                        seen[pc].passed = true;
+                        arrive(&mut store, &mut arriving[next + usize::from(insn.jf)], state, passed)?;
+                    }
+                    continue;
+                }
+                op::LD_ABS => {
+                    state.a = Word::from_offset(k, program.endian())
+                        .map_or(Value::Any, |w| Value::Word(w, u32::MAX));
+                }
+                op::LD_LEN => state.a = Value::Known(64),
+                op::LDX_LEN => state.x = Value::Known(64),
+                op::LD_IMM => state.a = Value::Known(k),
+                op::LDX_IMM => state.x = Value::Known(k),
+                op::LD_MEM => state.a = state.mem[k as usize],
+                op::LDX_MEM => state.x = state.mem[k as usize],
+                op::ST => state.mem[k as usize] = state.a,
+                op::STX => state.mem[k as usize] = state.x,
+                op::TAX => state.x = state.a,
+                op::TXA => state.a = state.x,
+                code => {
+                    state.a = compute(code, state.a, if code & 0x08 != 0 { state.x } else { Value::Known(k) })
+                }
+            }
+            arrive(&mut store, &mut arriving[next], state, calls)?;
+        }
+    }
+    Ok(seen)
+}
+
+fn arrive(store: &mut Store, at: &mut Vec<(State, Ref)>, state: State, calls: Ref) -> Result<(), TooLarge> {
+    if let Some((_, known)) = at.iter_mut().find(|s| s.0 == state) {
+        *known = store.ite(calls, Ref::TRUE, *known)?;
+        return Ok(());
+    }
+    if at.len() < MOST_STATES {
+        at.push((state, calls));
+        return Ok(());
+    }
+    let mut all = calls;
+    for (_, known) in at.drain(..) {
+        all = store.ite(known, Ref::TRUE, all)?;
+    }
+    at.push((State { a: Value::Any, x: Value::Any, mem: [Value::Any; MEM_WORDS] }, all));
+    Ok(())
+}
+
+/// The calls that take the jump, and those that do not.
+fn branch(store: &mut Store, code: u16, k: u32, state: &State, calls: Ref) -> Result<(Ref, Ref), TooLarge> {
+    let operand = match code {
+        op::JEQ_X | op::JGT_X | op::JGE_X | op::JSET_X => state.x,
+        _ => Value::Known(k),
+    };
+    let Value::Known(k) = operand else { return Ok((calls, calls)) };
+    let test = match code {
+        op::JEQ_K | op::JEQ_X => Test::Eq(k),
+        op::JGT_K | op::JGT_X => Test::Gt(k),
+        op::JGE_K | op::JGE_X => Test::Ge(k),
+        _ => Test::Set(k),
+    };
+    match state.a {
+        Value::Known(a) => Ok(if test.holds(a) { (calls, Ref::FALSE) } else { (Ref::FALSE, calls) }),
+        Value::Any => Ok((calls, calls)),
+        Value::Word(word, mask) => {
+            let condition = store.branch(word, mask, test, Ref::TRUE, Ref::FALSE)?;
+            let taken = store.ite(condition, calls, Ref::FALSE)?;
+            let passed = store.ite(condition, Ref::FALSE, calls)?;
+            Ok((taken, passed))
+        }
+    }
+}
+
+fn compute(code: u16, a: Value, b: Value) -> Value {
+    match (code, a, b) {
+        (op::NEG, Value::Known(a), _) => Value::Known(a.wrapping_neg()),
+        (op::NEG, ..) => Value::Any,
+        (_, Value::Known(a), Value::Known(b)) => Value::Known(alu(code, a, b)),
+        (op::AND_K | op::AND_X, Value::Word(word, mask), Value::Known(b)) if mask & b == 0 => {
+            let _ = word;
+            Value::Known(0)
+        }
+        (op::AND_K | op::AND_X, Value::Word(word, mask), Value::Known(b)) => Value::Word(word, mask & b),
+        _ => Value::Any,
+    }
+}
