@@ -54,6 +54,11 @@ const SEEDS: &[(Format, &str)] = &[
         Format::Android,
         "# c\nread(int, void*) all\n_exit|_Exit:exit_group(int) arm,lp64\n__socket:socketcall:1(int) x86\n",
     ),
+    (
+        Format::Easyseccomp,
+        "// c\n#ifdef A\n$syscall == @mkdir => ALLOW();\n#endif\n$arch != @x86 && ($arg0 & 6 >= 4) => ERRNO(EPERM);\n\
+         $syscall not in (1, 2,@read@x86) => TRACE(5);\n$syscall in KERNEL(5.1) => LOG();\n=> KILL_PROCESS();\n",
+    ),
     (Format::Pledge, "stdio rpath inet tty\nproc exec prot_exec id\n# c\n"),
 ];
 
