@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use callgate::diagnostic::{Diagnostic, Severity};
 use clap::ValueEnum;
+use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 
 /// When to use colour.
@@ -36,12 +37,24 @@ impl Color {
 pub(crate) struct Say {
     renderer: Renderer,
     color: Color,
+    /// Diagnostics that are kept instead of being printed, for verbs that report them in their own way.
+    kept: Option<RefCell<Vec<Diagnostic>>>,
 }
 
 impl Say {
     pub(crate) fn new(color: Color) -> Say {
         let styled = color.on(&std::io::stderr());
-        Say { renderer: if styled { Renderer::styled() } else { Renderer::plain() }, color }
+        Say { renderer: if styled { Renderer::styled() } else { Renderer::plain() }, color, kept: None }
+    }
+
+    /// In the same taste, but keeping diagnostics and dropping other talk.
+    pub(crate) fn keeping(&self) -> Say {
+        Say { kept: Some(RefCell::default()), ..Say::new(self.color) }
+    }
+
+    /// What has been kept since the last time.
+    pub(crate) fn take(&self) -> Vec<Diagnostic> {
+        self.kept.as_ref().map(RefCell::take).unwrap_or_default()
     }
 
     /// Whether results on stdout get colour.
@@ -56,52 +69,73 @@ impl Say {
 
     /// A line of talk. A closed stderr is nothing to fail about.
     pub(crate) fn line(&self, line: &str) {
+        if self.kept.is_some() {
+            return;
+        }
         let _ = writeln!(std::io::stderr(), "{line}");
     }
 
     /// A diagnostic with its source lines.
     pub(crate) fn diagnostic(&self, diagnostic: &Diagnostic) {
-        let level = match diagnostic.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
-            Severity::Note => Level::NOTE,
-        };
-        let code = diagnostic.code.to_string();
-        let title = level.primary_title(&diagnostic.message).id(&code);
-        let mut snippets: Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> = Vec::new();
-        let labels: Vec<_> = diagnostic
-            .span
-            .iter()
-            .map(|s| (s, AnnotationKind::Primary, None))
-            .chain(
-                diagnostic.labels.iter().map(|l| (&l.span, AnnotationKind::Context, Some(l.text.as_str()))),
-            )
-            .collect();
-        let mut sources: Vec<&str> = Vec::new();
-        for (span, ..) in &labels {
-            if !sources.contains(&&**span.source.name()) {
-                sources.push(span.source.name());
-            }
+        match &self.kept {
+            Some(kept) => kept.borrow_mut().push(diagnostic.clone()),
+            None => self.line(&render(diagnostic, &self.renderer)),
         }
-        for name in sources {
-            let here: Vec<_> = labels.iter().filter(|l| &**l.0.source.name() == name).collect();
-            let mut snippet = Snippet::source(here[0].0.source.text()).path(name);
-            for (span, kind, text) in here {
-                let annotation = kind.span(span.start..span.end);
-                snippet = snippet.annotation(match text {
-                    Some(text) => annotation.label(*text),
-                    None => annotation,
-                });
-            }
-            snippets.push(snippet);
-        }
-        let mut group = Group::with_title(title).elements(snippets);
-        for note in &diagnostic.notes {
-            group = group.element(Level::NOTE.message(note));
-        }
-        if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(help));
-        }
-        self.line(&self.renderer.render(&[group]));
     }
+
+    /// A diagnostic as a result for stdout. One without place is about `about`.
+    pub(crate) fn result(&self, diagnostic: &Diagnostic, about: &str) -> String {
+        let renderer = if self.color_results() { Renderer::styled() } else { Renderer::plain() };
+        render_about(diagnostic, &renderer, Some(about))
+    }
+}
+
+fn render(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+    render_about(diagnostic, renderer, None)
+}
+
+fn render_about(diagnostic: &Diagnostic, renderer: &Renderer, about: Option<&str>) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let code = diagnostic.code.to_string();
+    let title = level.primary_title(&diagnostic.message).id(&code);
+    let mut snippets: Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> = Vec::new();
+    let labels: Vec<_> = diagnostic
+        .span
+        .iter()
+        .map(|s| (s, AnnotationKind::Primary, None))
+        .chain(diagnostic.labels.iter().map(|l| (&l.span, AnnotationKind::Context, Some(l.text.as_str()))))
+        .collect();
+    let mut sources: Vec<&str> = Vec::new();
+    for (span, ..) in &labels {
+        if !sources.contains(&&**span.source.name()) {
+            sources.push(span.source.name());
+        }
+    }
+    for name in sources {
+        let here: Vec<_> = labels.iter().filter(|l| &**l.0.source.name() == name).collect();
+        let mut snippet = Snippet::source(here[0].0.source.text()).path(name);
+        for (span, kind, text) in here {
+            let annotation = kind.span(span.start..span.end);
+            snippet = snippet.annotation(match text {
+                Some(text) => annotation.label(*text),
+                None => annotation,
+            });
+        }
+        snippets.push(snippet);
+    }
+    let mut group = Group::with_title(title).elements(snippets);
+    if let (None, Some(about)) = (&diagnostic.span, about) {
+        group = group.element(annotate_snippets::Origin::path(about));
+    }
+    for note in &diagnostic.notes {
+        group = group.element(Level::NOTE.message(note));
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help));
+    }
+    renderer.render(&[group])
 }

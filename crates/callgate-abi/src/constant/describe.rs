@@ -91,7 +91,7 @@ fn largest(set: Set, rest: u64, fields: u64, arch: Arch) -> Option<(&'static str
         let better = |known: (&str, u64)| {
             let (low, known_low) = (member.1.trailing_zeros(), known.1.trailing_zeros());
             let covers = known.1 & !member.1 == 0 && member.1 != known.1;
-            covers || (low < known_low && member.1 & !known.1 != 0 && !(member.1 & !known.1 == 0))
+            covers || (low < known_low && member.1 & !known.1 != 0)
         };
         if best.is_none_or(better) {
             best = Some(member);

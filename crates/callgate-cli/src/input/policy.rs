@@ -74,7 +74,7 @@ pub(super) fn foreign(
     for loss in &import.losses {
         say.line(&format!("callgate: {}: {} ({:?})", loss.place, loss.what, loss.effect));
     }
-    if import.policies.len() > 1 && !import.stack {
+    if import.policies.len() > 1 && !import.stack && !reading.every {
         let names: Vec<_> = import.policies.iter().filter_map(|p| p.name.as_deref()).collect();
         return Err(Failure::input(format!(
             "{name}: holds several policies; pick one with {name}#NAME: {}",

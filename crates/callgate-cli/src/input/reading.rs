@@ -24,6 +24,9 @@ pub(crate) struct Reading {
     /// Leave out names nobody knows instead of refusing the file
     #[arg(long, help_heading = "Reading", hide_short_help = true)]
     pub(crate) ignore_unknown: bool,
+    /// Whether a file may hold several alternatives of which none is picked.
+    #[arg(skip)]
+    pub(crate) every: bool,
 }
 
 /// What an input was said to be.

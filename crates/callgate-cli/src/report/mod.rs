@@ -2,6 +2,8 @@
 
 pub(crate) mod calls;
 pub(crate) mod conditions;
+pub(crate) mod json;
 pub(crate) mod listing;
 pub(crate) mod meaning;
+pub(crate) mod sarif;
 pub(crate) mod words;
