@@ -193,7 +193,8 @@ fn low_half(one: &One<'_>, out: &mut Vec<Draft>) {
 fn flag_equality(view: &View<'_>, one: &One<'_>, out: &mut Vec<Draft>) {
     let Some(set) = one.param.set.filter(|s| s.is_flags()) else { return };
     // The type of a socket carries flags; other fields below a mask do not mix with what is above.
-    let carries_flags = one.param.role == Role::Flags || one.param.name == "type";
+    let multiplexes = matches!(one.call.name(), "ipc" | "socketcall");
+    let carries_flags = !multiplexes && (one.param.role == Role::Flags || one.param.name == "type");
     if !carries_flags || !one.part.depends_on(one.lo()) {
         return;
     }
