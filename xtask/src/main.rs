@@ -17,6 +17,7 @@ usage: cargo xtask CHORE
   crosscheck           compare data/ with tables that others made
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
+                       bring data/ up to the kernel source tree in DIR, or one part of it
 ";
 
 fn main() -> ExitCode {

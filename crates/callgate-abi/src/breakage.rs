@@ -69,7 +69,7 @@ pub struct Breakage {
     pub until: Option<Version>,
     /// The call.
     pub call: Syscall,
-    /// The argument (by the kernel's name) and the constant in it that is new; `None` where the call
+    /// The argument (by the kernel's name, for [`Syscall::param_index`]) and the constant in it that is new; `None` where the call
     /// itself is.
     pub constant: Option<(&'static str, &'static str)>,
     /// Only on these architectures; empty means on all.
@@ -170,6 +170,12 @@ mod tests {
             assert!(!b.what.is_empty() && !b.what.ends_with('.'), "{name:?}");
             assert!(b.until.is_none_or(|until| b.since < until), "{name:?}");
             assert!(b.arches.iter().all(|a| b.is_on(*a)), "{name:?} is on an architecture without it");
+            if let Some((argument, constant)) = b.constant {
+                let mut on = Arch::ALL.iter().copied().filter(|a| b.is_on(*a));
+                let known =
+                    |a| b.call.param_index(a, argument).and(crate::constant::value(constant, a)).is_some();
+                assert!(on.any(known), "{name:?} {argument} {constant}");
+            }
         }
     }
 

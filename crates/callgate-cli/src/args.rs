@@ -4,7 +4,10 @@ use crate::input::Reading;
 use crate::output::Output;
 use crate::say::Color;
 use callgate::Arch;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use callgate::abi::Kernel;
+use callgate::program::container::Container;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 
 /// Write, compile, prove, run and read back Linux system-call filters
 #[derive(Parser, Debug)]
@@ -49,6 +52,12 @@ pub(crate) enum Verb {
     Optimize(Optimize),
     /// Make one program of a stack of filters, proved equal
     Merge(Merge),
+    /// Show the filters of a process, or those a command loads
+    Dump(Dump),
+    /// Look up system calls, constants and groups
+    Syscalls(Syscalls),
+    /// Find out what this kernel lets this process do
+    Doctor(Doctor),
     /// Show help on a topic: `policy`, or a verb
     Help(Help),
 }
@@ -160,29 +169,24 @@ pub(crate) struct Compile {
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// The form of the program
-    #[arg(long, short = 't', value_enum, default_value_t)]
-    pub(crate) to: ProgramForm,
+    /// The form of the program: raw, c, rust, hex, asm, ddd, …
+    #[arg(long, short = 't', value_name = "FORM", value_parser = container, default_value = "raw")]
+    pub(crate) to: Container,
     #[command(flatten)]
     pub(crate) output: Output,
 }
 
-/// How a program is written down.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
-pub(crate) enum ProgramForm {
-    /// `struct sock_filter` records
-    #[default]
-    Raw,
-    /// A C array of `struct sock_filter`
-    C,
-    /// A Rust array of `sock_filter`
-    Rust,
-    /// Hexadecimal digits
-    Hex,
-    /// Decimal, as `tcpdump -ddd` prints
-    Tcpdump,
-    /// A listing that `asm` takes back
-    Asm,
+/// A wrapping of a program, by name.
+fn container(name: &str) -> Result<Container, String> {
+    let alias = match name {
+        "binary" | "bpf" => "raw",
+        "tcpdump" => "ddd",
+        name => name,
+    };
+    Container::from_name(alias).ok_or_else(|| {
+        let names: Vec<_> = Container::ALL.iter().map(|c| c.name()).collect();
+        format!("no such form; there are {}", names.join(", "))
+    })
 }
 
 #[derive(Args, Debug)]
@@ -206,6 +210,15 @@ pub(crate) struct Disasm {
     /// Show each instruction's fields, too
     #[arg(long)]
     pub(crate) bytes: bool,
+    /// Draw the flow, for Graphviz
+    #[arg(long, conflicts_with_all = ["svg", "to"])]
+    pub(crate) dot: bool,
+    /// Draw the flow, as an image
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) svg: bool,
+    /// Another form than a listing: c, rust, hex, seccomp-tools, …
+    #[arg(long, short = 't', value_name = "FORM", value_parser = container)]
+    pub(crate) to: Option<Container>,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -220,9 +233,9 @@ pub(crate) struct Asm {
     /// Write the program even if the kernel would refuse it
     #[arg(long)]
     pub(crate) force: bool,
-    /// The form of the program
-    #[arg(long, short = 't', value_enum, default_value_t)]
-    pub(crate) to: ProgramForm,
+    /// The form of the program: raw, c, rust, hex, asm, ddd, …
+    #[arg(long, short = 't', value_name = "FORM", value_parser = container, default_value = "raw")]
+    pub(crate) to: Container,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -271,6 +284,9 @@ pub(crate) struct Explain {
     pub(crate) calls: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    /// List every call, however many there are
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Write it as a policy instead, proved to mean the same
     #[arg(long = "as", value_name = "cg", value_parser = ["cg"])]
     pub(crate) as_policy: Option<String>,
@@ -330,9 +346,9 @@ pub(crate) struct Optimize {
     pub(crate) input: String,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// The form of the result
-    #[arg(long, short = 't', value_enum, default_value_t)]
-    pub(crate) to: ProgramForm,
+    /// The form of the result: raw, c, rust, hex, asm, ddd, …
+    #[arg(long, short = 't', value_name = "FORM", value_parser = container, default_value = "raw")]
+    pub(crate) to: Container,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -348,9 +364,102 @@ pub(crate) struct Merge {
     /// Write a policy in callgate's language instead of a program
     #[arg(long)]
     pub(crate) policy: bool,
-    /// The form of the program
-    #[arg(long, short = 't', value_enum, default_value_t)]
-    pub(crate) to: ProgramForm,
+    /// The form of the program: raw, c, rust, hex, asm, ddd, …
+    #[arg(long, short = 't', value_name = "FORM", value_parser = container, default_value = "raw")]
+    pub(crate) to: Container,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples: callgate dump --pid 4711\n          \
+    callgate dump -o app.bpf -- ./app --serve")]
+pub(crate) struct Dump {
+    /// The filters of this process, thread by thread
+    #[arg(long, short, value_name = "PID")]
+    pub(crate) pid: Option<i32>,
+    /// Only this thread of it
+    #[arg(long, value_name = "TID", requires = "pid")]
+    pub(crate) tid: Option<i32>,
+    /// Stop watching after this many filters
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "command")]
+    pub(crate) limit: Option<u32>,
+    /// Kill the process that loaded the last of them
+    #[arg(long, requires = "limit")]
+    pub(crate) kill: bool,
+    /// As bytes; the usual form with -o
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// As a listing; the usual form without -o
+    #[arg(long)]
+    pub(crate) disasm: bool,
+    /// As a policy, proved to mean the same
+    #[arg(long = "as", value_name = "cg", value_parser = ["cg"])]
+    pub(crate) as_policy: Option<String>,
+    /// As what it means
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The filters of a thread as one, as the kernel combines them
+    #[arg(long)]
+    pub(crate) combine: bool,
+    /// Write the filters to FILE, FILE_1, FILE_2 …
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Run this command and catch what it and its children load
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples: callgate syscalls openat\n          \
+    callgate syscalls 'sched_*' 257 @sockets\n          \
+    callgate syscalls --resolve -a x86 socket")]
+pub(crate) struct Syscalls {
+    /// Names, numbers, patterns (`sched_*`), groups (`@sockets`); everything, if none
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) what: Vec<String>,
+    #[command(flatten)]
+    pub(crate) arches: Arches,
+    /// Only calls this kernel has
+    #[arg(long, value_name = "X.Y", value_parser = version)]
+    pub(crate) kernel: Option<Kernel>,
+    /// Only calls that came later than this kernel
+    #[arg(long, value_name = "X.Y", value_parser = version)]
+    pub(crate) after: Option<Kernel>,
+    /// Print the number of a name, or the name of a number, and nothing else
+    #[arg(long, short = 'r')]
+    pub(crate) resolve: bool,
+    /// With --resolve: a multiplexed call as the number of its multiplexer
+    #[arg(long, short = 't', requires = "resolve")]
+    pub(crate) translate: bool,
+    /// The constants of a set; all sets, if none is named
+    #[arg(long, value_name = "SET", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["resolve", "groups"])]
+    pub(crate) constants: Option<String>,
+    /// The groups
+    #[arg(long, conflicts_with = "resolve")]
+    pub(crate) groups: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "resolve")]
+    pub(crate) json: bool,
+}
+
+fn version(text: &str) -> Result<Kernel, String> {
+    text.parse().map_err(|_| "a kernel version is two numbers, as 6.1".into())
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate doctor --require run,learn")]
+pub(crate) struct Doctor {
+    /// Everything that was tried, one a line
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Exit 3 unless all of these work: verbs (run, dump, learn, supervise), or features as --all names them
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) require: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }

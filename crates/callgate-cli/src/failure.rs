@@ -7,6 +7,9 @@ pub(crate) const FINDINGS: u8 = 1;
 /// Wrong usage or bad input; nothing was done.
 pub(crate) const BAD_INPUT: u8 = 2;
 
+/// This kernel, or this process on it, cannot do what was asked.
+pub(crate) const CANNOT: u8 = 3;
+
 /// A verb's end, with what to tell the user.
 #[derive(Debug)]
 pub(crate) struct Failure {

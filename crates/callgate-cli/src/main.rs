@@ -1,8 +1,10 @@
 //! The `callgate` binary: one file a verb, under `verbs/`.
 
 mod args;
+mod argv;
 mod failure;
 mod input;
+mod live;
 mod output;
 mod report;
 mod say;
@@ -14,7 +16,7 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(argv::argv(std::env::args_os())) {
         Ok(cli) => cli,
         Err(e) => {
             let code = if e.use_stderr() { 2 } else { 0 };
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
         Verb::Prove(verb) => verbs::prove::prove(verb, &say),
         Verb::Optimize(verb) => verbs::optimize::optimize(verb, &say),
         Verb::Merge(verb) => verbs::merge::merge(verb, &say),
+        Verb::Dump(verb) => verbs::dump::dump(verb, &say),
+        Verb::Syscalls(verb) => verbs::syscalls::syscalls(verb, &say),
+        Verb::Doctor(verb) => verbs::doctor::doctor(verb, &say),
         Verb::Help(verb) => verbs::help::help(verb, &say),
     };
     match done {

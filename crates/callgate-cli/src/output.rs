@@ -18,6 +18,11 @@ impl Output {
         self.write(text.as_bytes())
     }
 
+    /// Writes bytes that are text.
+    pub(crate) fn bytes(&self, text: &[u8]) -> Result<(), Failure> {
+        self.write(text)
+    }
+
     /// Writes bytes that are no text; not to a terminal.
     pub(crate) fn binary(&self, bytes: &[u8]) -> Result<(), Failure> {
         if self.is_stdout() && std::io::stdout().is_terminal() {

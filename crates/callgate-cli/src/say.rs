@@ -134,7 +134,7 @@ fn render_about(diagnostic: &Diagnostic, renderer: &Renderer, about: Option<&str
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(note));
     }
-    for help in &diagnostic.help {
+    if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help));
     }
     renderer.render(&[group])

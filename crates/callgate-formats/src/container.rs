@@ -95,7 +95,7 @@ fn rules(flats: &[Flat], default: Action) -> Result<Vec<OutRule>, Error> {
 }
 
 /// A conjunction as conjunctions that test each argument once, on whole values.
-fn single(conj: &Conj, arch: Arch) -> Result<Vec<Compares>, TooMany> {
+pub(crate) fn single(conj: &Conj, arch: Arch) -> Result<Vec<Compares>, TooMany> {
     let narrow = arch.register_bits() == 32 || arch == Arch::X32;
     let mut product: Vec<Compares> = vec![Vec::new()];
     for arg in arguments(conj) {

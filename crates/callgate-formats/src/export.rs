@@ -4,7 +4,7 @@ use crate::detect::Format;
 use crate::import::{Effect, Loss, read};
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
-use crate::{container, firejail, kafel, lxc, minijail, prove, systemd, threads};
+use crate::{container, firejail, kafel, lxc, minijail, pfc, prove, systemd, threads};
 use callgate::{Arch, Policy};
 
 /// A policy written in another notation.
@@ -62,6 +62,10 @@ fn write_as(policy: &Policy, format: Format, options: &Options) -> Result<Export
         constants: None,
         ..options.clone()
     };
+    if format == Format::Pfc {
+        // It is for people: there is nothing that would read it back.
+        return Ok(Export::text_of(pfc::write(policy)?, Vec::new()));
+    }
     let text = match format {
         Format::Oci | Format::Docker | Format::Spo => container::write(policy, format, options)?,
         Format::Seccompiler => threads::write(policy, options)?,

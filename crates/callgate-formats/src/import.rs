@@ -302,6 +302,11 @@ impl Collect {
         Origin { file: self.file.clone(), line: place.line, path: place.path.clone() }
     }
 
+    /// Whether a problem was recorded.
+    pub(crate) fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
     /// Fails if a problem was recorded.
     ///
     /// # Errors

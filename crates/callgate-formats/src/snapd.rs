@@ -5,11 +5,11 @@
 use crate::detect::Format;
 use crate::import::{Collect, Effect, Import, Named};
 use crate::libseccomp::{Compare, RuleSet, Target};
+use crate::names;
 use crate::options::Options;
 use crate::place::Error;
 use crate::scan::{Pos, Source, words};
 use crate::suggest;
-use callgate::abi::constant;
 use callgate::{Action, Arch, Errno, Op, Policy, Syscall};
 
 /// Permission denied: what a line with `~` answers.
@@ -171,7 +171,11 @@ fn argument(word: &str, call: &str, options: &Options) -> Result<Op, String> {
 }
 
 fn number(text: &str, low_word: bool, host: Arch) -> Result<u64, String> {
-    if let Some(value) = constant::value(text, host) {
+    // A family of a library's own, which snapd's table has too.
+    if matches!(text, "AF_CONN" | "PF_CONN") {
+        return Ok(123);
+    }
+    if let Some(value) = names::constant(text, host) {
         return Ok(value);
     }
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty();

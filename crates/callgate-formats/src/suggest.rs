@@ -27,7 +27,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 
 /// The names of constants that are worth suggesting.
 pub(crate) fn constants() -> impl Iterator<Item = &'static str> {
-    (0..4096).filter_map(|n| callgate::Errno(n).name())
+    callgate::abi::constant::names().chain((0..4096).filter_map(|n| callgate::Errno(n).name()))
 }
 
 /// Optimal string alignment distance, ignoring case.

@@ -107,12 +107,27 @@ fn read_all(folder: &str, expected: &[Format], reasons: &[&str]) {
 
 #[test]
 fn minijail() {
-    read_all("minijail", &[Format::Minijail, Format::MinijailPython], &[]);
+    read_all(
+        "minijail",
+        &[Format::Minijail, Format::MinijailPython],
+        &[
+            // The corpus lacks files that others include.
+            "cannot be read: No such file",
+            // The same files, as far as they are there.
+            "has a line already",
+            // Files for an architecture their names do not tell.
+            "unknown system call on x86",
+        ],
+    );
 }
 
 #[test]
 fn kafel() {
-    read_all("kafel", &[Format::Kafel], &[]);
+    read_all(
+        "kafel",
+        &[Format::Kafel],
+        &["two arguments in one comparison", "cannot be read: No such file", "includes nest too deep"],
+    );
 }
 
 #[test]
@@ -122,7 +137,7 @@ fn nsjail() {
 
 #[test]
 fn systemd() {
-    read_all("systemd-unit", &[Format::Systemd], &[]);
+    read_all("systemd-unit", &[Format::Systemd], &["no setting of this unit adds a system-call filter"]);
 }
 
 #[test]
@@ -137,7 +152,16 @@ fn lxc() {
 
 #[test]
 fn snapd() {
-    read_all("snapd", &[Format::Snapd], &[]);
+    read_all(
+        "snapd",
+        &[Format::Snapd],
+        &[
+            // A placeholder of a snippet.
+            "unknown constant {{group}}",
+            // A name no kernel knows; snapd ignores the line.
+            "unknown system call lchownat",
+        ],
+    );
 }
 
 #[test]
@@ -147,5 +171,5 @@ fn android() {
 
 #[test]
 fn pledge() {
-    read_all("pledge", &[Format::Pledge], &[]);
+    read_all("pledge", &[Format::Pledge], &["unknown promise getpw; OpenBSD has it, the Linux port has not"]);
 }

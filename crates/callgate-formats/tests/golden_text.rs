@@ -51,6 +51,36 @@ fn show(call: &SeccompData) -> String {
     format!("arch {:#x} nr {} ({name}) args {:x?}", call.arch, call.nr, call.args)
 }
 
+/// Pairs that cannot be compared, each with the reason: the corpus lacks a file the policy includes,
+/// or the policy says what no policy here can.
+const CROSVM: &[(&str, &str)] = &[
+    ("riscv64/block_device.policy", "common_device.policy cannot be read"),
+    ("riscv64/fs_device.policy", "common_device.policy cannot be read"),
+    ("x86_64/block_device_vhost_user.policy", "block.policy cannot be read"),
+    ("x86_64/gpu_device.policy", "gpu_common.policy cannot be read"),
+    ("x86_64/net_device.policy", "net.policy cannot be read"),
+    ("x86_64/vhost_vsock_device_vhost_user.policy", "vhost_vsock.policy cannot be read"),
+];
+const KAFEL: &[(&str, &str)] = &[
+    ("sample_and_cmp_var.policy", "buf and fd: two arguments in one comparison"),
+    ("sample_and_eq_var_long_set.policy", "fd and buf: two arguments in one comparison"),
+    ("sample_and_eq_var_short_bottom.policy", "fd and buf: two arguments in one comparison"),
+    ("chain_2.policy", "chain_2_1.policy is included"),
+    ("chain_3.policy", "empty.policy is included"),
+];
+
+/// Every failure has its explanation, and every explanation is needed.
+fn settle(what: &str, all: usize, failed: Vec<String>, explained: &[(&str, &str)]) {
+    eprintln!("{what}: {} of {all} equal", all - failed.len());
+    let is_explained = |f: &String| explained.iter().any(|(file, why)| f.contains(file) && f.contains(why));
+    let (known, unknown): (Vec<String>, Vec<String>) = failed.into_iter().partition(is_explained);
+    for failure in &known {
+        eprintln!("  {failure}");
+    }
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+    assert_eq!(known.len(), explained.len(), "an explanation is no longer needed");
+}
+
 #[test]
 fn crosvm() {
     let Some(corpus) = corpus() else { return };
@@ -85,8 +115,7 @@ fn crosvm() {
             failed.push(format!("{}: {why}", pair.0));
         }
     }
-    eprintln!("crosvm: {} of {} equal", all.len() - failed.len(), all.len());
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    settle("crosvm", all.len(), failed, CROSVM);
 }
 
 #[test]
@@ -101,8 +130,7 @@ fn kafel() {
             failed.push(format!("{}: {why}", pair.0));
         }
     }
-    eprintln!("kafel: {} of {} equal", all.len() - failed.len(), all.len());
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    settle("kafel", all.len(), failed, KAFEL);
 }
 
 /// Filters as the tools themselves installed them on x86_64.

@@ -101,6 +101,18 @@ fn conditions_bite() {
     );
 }
 
+/// The conditions under which calls are risky are conditions of the policy language.
+#[test]
+fn risks_can_be_asked_for() {
+    for risk in callgate_abi::risk::all() {
+        let Some(condition) = risk.condition else { continue };
+        let text = format!("arch x86_64, aarch64\ndefault allow\nkill {} if {condition}\n", risk.call.name());
+        if let Err(e) = Policy::parse(&text) {
+            panic!("{text}: {e}");
+        }
+    }
+}
+
 /// On x86 the old `mmap` takes a pointer to its arguments: no filter can keep it from executable memory.
 #[test]
 fn what_cannot_be_asked_is_no_member() {

@@ -2,7 +2,7 @@
 //! `CALLGATE_BLESS=1` writes the answers anew.
 
 use callgate::syntax::{self, Expect, Parsed, format};
-use callgate::{Policy, diagnostic::render_plain};
+use callgate::{Action, Policy, diagnostic::render_plain};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -130,12 +130,14 @@ fn built_in_policies_keep_their_promises() {
     for name in callgate::builtin::names() {
         let text = callgate::builtin::get(name).unwrap();
         assert!(callgate::builtin::summary(name).is_some(), "{name}");
+        assert!(syntax::REFERENCE.contains(&format!("| `{name}` |")), "{name} is not in the reference");
         let parsed = parse(name, text);
         let said: String = parsed.diagnostics.iter().map(render_plain).collect();
         assert!(said.is_empty(), "{name}: {said}");
         let policy = parsed.policy.unwrap();
         assert_eq!(format(text).text, text, "{name} is not formatted");
         assert!(parsed.expects.len() > 5, "{name}");
+        let program = policy.compile().unwrap_or_else(|e| panic!("{name}: {e}"));
         for expect in &parsed.expects {
             for other in [0, 1, 0x8000_0000, u64::MAX] {
                 let mut data = expect.witness();
@@ -143,6 +145,8 @@ fn built_in_policies_keep_their_promises() {
                     *arg = given.unwrap_or(other);
                 }
                 assert_eq!(policy.eval(&data), expect.action, "{name}: {} with {data:?}", case(expect));
+                let returned = Action::from_ret(program.run(&data).ret);
+                assert_eq!(returned, expect.action, "{name}: {} with {data:?}", case(expect));
             }
         }
     }

@@ -94,6 +94,42 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
+/// A rule as people write them: one call, comparisons of its arguments at their widths with constants
+/// that they take.
+fn meaningful() -> impl Strategy<Value = Rule> {
+    let calls: Vec<Syscall> = Syscall::all().filter(|c| c.params(Arch::X86_64).is_some()).collect();
+    let comparison = (any::<u8>(), any::<u16>(), any::<u16>(), 0..7u8, prop::bool::weighted(0.1), value());
+    let comparisons = prop::collection::vec(comparison, 1..4);
+    (select(calls), comparisons, any::<bool>(), action()).prop_map(|(call, comparisons, all, action)| {
+        let arch = if call.number(Arch::X86_64).is_some() { Arch::X86_64 } else { Arch::X86 };
+        let params = call.params(arch).unwrap_or_default();
+        let mut conds = Vec::new();
+        for (which, first, second, op, other, number) in comparisons {
+            let Some(index) = usize::from(which).checked_rem(params.len()) else { continue };
+            let param = &params[index];
+            let wide = (param.bits > 32) != other;
+            let (width, all) = if wide { (Width::W64, u64::MAX) } else { (Width::W32, u64::from(u32::MAX)) };
+            let members: Vec<u64> =
+                param.set.iter().flat_map(|s| s.members(arch)).map(|m| m.1 & all).collect();
+            let pick =
+                |n: u16| usize::from(n).checked_rem(members.len()).map_or(number & all, |i| members[i]);
+            let (a, b) = (pick(first), pick(second));
+            let op = match op {
+                0 | 1 => Op::Eq(a),
+                2 => Op::Ne(a),
+                3 => Op::Le(a),
+                4 => Op::MaskedEq { mask: a | b, value: a },
+                5 => Op::MaskedEq { mask: all & !a, value: 0 },
+                _ => Op::MaskedEq { mask: a, value: 0 },
+            };
+            let cmp = ArgCmp { arg: ArgIndex::new(index as u8).unwrap(), width, op };
+            conds.push(if other { Cond::Not(Box::new(Cond::Arg(cmp))) } else { Cond::Arg(cmp) });
+        }
+        let when = if all { Cond::All(conds) } else { Cond::Any(conds) };
+        Rule { calls: vec![Call::Named(call)], arches: Vec::new(), when, action, origin: Origin::default() }
+    })
+}
+
 fn rule() -> impl Strategy<Value = Rule> {
     let arches = prop::collection::vec(select(Arch::ALL), 0..3);
     let when = prop_oneof![2 => Just(Cond::True), 3 => cond()];
@@ -108,7 +144,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         2 => Just(vec![Arch::X86_64, Arch::X86]),
         1 => prop::collection::vec(select(Arch::ALL), 0..5),
     ];
-    let rules = prop::collection::vec(rule(), 0..5);
+    let rules = prop::collection::vec(prop_oneof![rule(), meaningful()], 0..5);
     let foreign = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(rule(), 0..3)];
     let option = || prop::option::of(action());
     (arches, rules, foreign, action(), action(), option(), option()).prop_map(
@@ -232,6 +268,14 @@ proptest! {
         prop_assert_eq!(&format(&text).text, &text);
         // Printed names mean what the numbers meant.
         prop_assert_eq!(print(&parsed.policy.unwrap()), text);
+    }
+
+    /// The text means what the rules mean, to the plain reading of a call as well.
+    #[test]
+    fn names_mean_their_numbers(rules in prop::collection::vec(meaningful(), 1..6)) {
+        let policy = Policy { arches: vec![Arch::X86_64, Arch::X86], rules, ..Policy::new(Action::ALLOW) };
+        let text = print(&policy);
+        prop_assert_eq!(&Policy::parse(&text), &Ok(policy), "{}", text);
     }
 
     #[test]

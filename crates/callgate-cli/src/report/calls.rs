@@ -44,9 +44,7 @@ fn range(arch: Option<Arch>, range: &RangeInclusive<u32>) -> String {
     match () {
         () if (start, end) == (0, u32::MAX) => "every number".into(),
         () if start == end => show(start),
-        () if end == top && last.is_some_and(|l| start > l) => {
-            format!("{}.. (newer than the tables)", show(start))
-        }
+        () if end == top && last.is_some_and(|l| start > l) => format!("{} and above", show(start)),
         () if end == u32::MAX => format!("{}..", show(start)),
         () => format!("{}..{}", show(start), show(end)),
     }

@@ -21,6 +21,6 @@ pub(crate) fn asm(args: &Asm, say: &Say) -> Outcome {
         }
         say.line(&format!("callgate: {refused}"));
     }
-    write_code(&code, args.to, &args.output)?;
+    write_code(&code, args.to, options.arch, &args.output)?;
     Ok(0)
 }

@@ -119,7 +119,7 @@ impl Job<'_> {
         if self.args.syntax_only {
             let findings = match &input.kind {
                 Kind::Own(parsed, _) => parsed.diagnostics.iter().cloned().map(Finding::from).collect(),
-                Kind::Foreign(_) | Kind::Code(_) => Vec::new(),
+                Kind::Foreign(_) | Kind::Code(_) | Kind::Stack(_) => Vec::new(),
             };
             return Ok(vec![Checked { name: input.name, failure: None, findings }]);
         }
@@ -234,6 +234,7 @@ fn layers(input: &Input) -> Vec<Layer<'_>> {
         Kind::Own(parsed, policy) => vec![Layer::Text(policy, parsed)],
         Kind::Foreign(import) => import.policies.iter().map(|p| Layer::Policy(&p.policy)).collect(),
         Kind::Code(code) => vec![Layer::Code(code)],
+        Kind::Stack(codes) => codes.iter().map(Layer::Code).collect(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! `diff`: what changes from one filter to another, with a call that shows it.
 
-use super::explain::arches;
 use crate::args::Diff;
 use crate::failure::{FINDINGS, Failure, Outcome};
 use crate::input::Input;
 use crate::output::print;
+use crate::report::meaning::arches;
 use crate::report::{calls, words};
 use crate::say::Say;
 use callgate::abi::Word;

@@ -1,38 +1,48 @@
-//! `disasm`: a program's instructions, with names.
+//! `disasm`: a program's instructions, with names, or its flow as a drawing.
 
+use super::compile::write_code;
 use crate::args::Disasm;
 use crate::failure::Outcome;
-use crate::input::{Input, Kind};
+use crate::input::Input;
+use crate::report::listing::listing;
 use crate::say::Say;
-use callgate::program::{Code, disasm as listing};
+use callgate::program::{Code, disasm, graph::graph};
 
 pub(crate) fn disasm(args: &Disasm, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
-    let code = match &input.kind {
-        Kind::Code(code) => code.clone(),
-        _ => Code::from(&input.program()?),
+    let compiled;
+    let codes = match input.codes() {
+        [] => {
+            compiled = [Code::from(&input.program()?)];
+            &compiled[..]
+        }
+        codes => codes,
     };
-    let options = listing::Options { arch: args.reading.arches.arch.first().copied(), bytes: args.bytes };
-    let listing = listing::disasm(&code, &options);
+    let arch = args.reading.arches.arch.first().copied();
+    let options = disasm::Options { arch, bytes: args.bytes };
+    if args.dot || args.svg || args.to.is_some() {
+        let [code] = codes else {
+            return Err(input
+                .failure(format!("{} filters are no one program; `merge` makes one of them", codes.len())));
+        };
+        if let Some(form) = args.to {
+            write_code(code, form, arch, &args.output)?;
+            return Ok(0);
+        }
+        let graph = graph(code, &options);
+        args.output.text(&if args.dot { graph.to_dot() } else { graph.to_svg() })?;
+        return Ok(0);
+    }
     let color = args.output.output.is_none() && say.color_results();
-    let text = if color { listing.styled(paint) } else { listing.to_string() };
+    let mut text = String::new();
+    for (i, code) in codes.iter().enumerate() {
+        if codes.len() > 1 {
+            let order = if i == 0 { ", loaded first" } else { "" };
+            let gap = if i == 0 { "" } else { "\n" };
+            text.push_str(&format!("{gap}# filter {} of {}{order}\n", i + 1, codes.len()));
+        }
+        text.push_str(&listing(code, arch, args.bytes, color));
+    }
     args.output.text(&text)?;
     Ok(0)
-}
-
-fn paint(mark: listing::Mark, text: &str) -> String {
-    use listing::Mark;
-    let style = match mark {
-        Mark::Plain | Mark::Number => return text.to_owned(),
-        Mark::Label | Mark::Bytes | Mark::Comment => "2",
-        Mark::Keyword => "34",
-        Mark::Register => "33",
-        Mark::Field => "36",
-        Mark::Name => "35",
-        Mark::Permit => "32",
-        Mark::Ask => "33",
-        Mark::Refuse | Mark::Error => "31",
-        _ => return text.to_owned(),
-    };
-    format!("\x1b[{style}m{text}\x1b[0m")
 }

@@ -6,23 +6,21 @@ use crate::input::{Input, decisions};
 use crate::output::print;
 use crate::say::Say;
 use callgate::abi::{Role, constant};
+use callgate::program::{disasm, trace::trace};
 use callgate::{Arch, Decided, SeccompData, Syscall, Width};
 use serde_json::json;
 use std::fmt::Write;
 
 pub(crate) fn emu(args: &Emu, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
-    let arch = args.reading.arches.arch.first().copied().or(first_arch(&input)).or(Arch::NATIVE);
+    let arch = args.reading.arches.arch.first().copied().or(input.arch()).or(Arch::NATIVE);
     let arch = arch.unwrap_or(Arch::X86_64);
     let data = call(arch, &args.call, &args.args, &args.ip)?;
     let filter = input.filter()?;
     let action = *filter.eval(&data);
     let decided = decisions(&input).map(|(policy, d)| why(policy, *d.eval(&data)));
-    let run = input.program().ok().map(|p| {
-        let mut steps = Vec::new();
-        let end = p.run_with(&data, |at| steps.push(at));
-        (end, steps)
-    });
+    let program = input.program();
+    let run = program.as_ref().ok().map(|p| p.run(&data));
     if args.json {
         let result = json!({
             "schema": "callgate/emu/1",
@@ -33,7 +31,7 @@ pub(crate) fn emu(args: &Emu, say: &Say) -> Outcome {
             "action": callgate::syntax::action_text(action),
             "return": action.to_ret(),
             "decided_by": decided,
-            "executed": run.as_ref().map(|r| r.0.steps),
+            "executed": run.map(|r| r.steps),
         });
         print(&format!("{result}\n"))?;
         return Ok(0);
@@ -43,22 +41,18 @@ pub(crate) fn emu(args: &Emu, say: &Say) -> Outcome {
         if let Some(decided) = &decided {
             let _ = write!(text, "  {decided}");
         }
-        if let Some((end, steps)) = &run {
-            let _ = write!(text, "  ({} instructions, the last at {})", end.steps, end.last);
-            if args.trace {
-                for at in steps {
-                    let _ = write!(text, "\n  {at}");
-                }
-            }
+        if let Some(run) = &run {
+            let plural = if run.steps == 1 { "" } else { "s" };
+            let _ = write!(text, "  ({} instruction{plural}, the last at {})", run.steps, run.last);
         }
     }
     text.push('\n');
+    if args.trace {
+        let options = disasm::Options { arch: Some(arch), bytes: false };
+        text.push_str(&trace(&program?, &data, &options).to_string());
+    }
     print(&text)?;
     Ok(0)
-}
-
-fn first_arch(input: &Input) -> Option<Arch> {
-    input.policies().first().and_then(|p| p.arches.first().copied())
 }
 
 /// What decided, in words.

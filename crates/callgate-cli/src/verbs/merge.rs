@@ -36,6 +36,6 @@ pub(crate) fn merge(args: &Merge, say: &Say) -> Outcome {
         args.inputs.len(),
         merged.len()
     ));
-    write_code(&Code::from(&merged), args.to, &args.output)?;
+    write_code(&Code::from(&merged), args.to, args.reading.arches.arch.first().copied(), &args.output)?;
     Ok(0)
 }

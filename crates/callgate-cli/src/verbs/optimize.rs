@@ -15,10 +15,10 @@ pub(crate) fn optimize(args: &Optimize, say: &Say) -> Outcome {
     let (before, after) = (program.len(), better.len());
     if after < before {
         say.line(&format!("callgate: {}: {before} -> {after} instructions, proved equal", input.name));
-        write_code(&Code::from(&better), args.to, &args.output)?;
+        write_code(&Code::from(&better), args.to, input.arch(), &args.output)?;
     } else {
         say.line(&format!("callgate: {}: {before} instructions, none to be gained", input.name));
-        write_code(&Code::from(&program), args.to, &args.output)?;
+        write_code(&Code::from(&program), args.to, input.arch(), &args.output)?;
     }
     Ok(0)
 }

@@ -49,18 +49,23 @@ pub(crate) fn read(text: &str, format: Format, options: &Options) -> Result<Impo
         }
         _ => {
             let fail = options.default.unwrap_or(Action::KILL_THREAD);
-            let rules = run_time::read(&source, arch, fail, options, &mut collect)?;
+            let before = collect.clone();
+            let read = run_time::read(&source, arch, fail, options, &mut collect);
+            let mut other = before;
+            if collect.has_problems() && read.only_repeats && !read.says_miss {
+                other.note(
+                    source.place(Pos::default()),
+                    "read in the dialect of minijail's build-time compiler: a call has several lines",
+                );
+                let policy = build_time::read(&source, arch, Action::KILL_THREAD, options, &mut other)?;
+                if !other.has_problems() {
+                    return Ok(Import::one(Format::MinijailPython, policy, other));
+                }
+            }
             // Bit 30 is not looked at: an x32 number is one without a line.
             let bad_arch = Action::KILL_THREAD;
-            Policy {
-                arches: vec![arch],
-                rules,
-                default: fail,
-                bad_arch,
-                x32: Some(fail),
-                unknown: None,
-                foreign: Vec::new(),
-            }
+            let policy = Policy { arches: vec![arch], rules: read.rules, bad_arch, ..Policy::new(fail) };
+            Policy { x32: Some(fail), ..policy }
         }
     };
     collect.check()?;

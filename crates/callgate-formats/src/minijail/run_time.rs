@@ -10,17 +10,29 @@ use callgate::{Action, Arch, Call, Cond, Errno, Rule, Syscall};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Rules in the file's order.
+/// What was read.
+pub(super) struct RunTime {
+    /// The rules, in the file's order.
+    pub(super) rules: Vec<Rule>,
+    /// Whether a line says what happens when its condition does not hold; the other dialect reads such
+    /// a line the other way round.
+    pub(super) says_miss: bool,
+    /// Whether the only thing wrong is that calls have several lines, which the other dialect takes.
+    pub(super) only_repeats: bool,
+}
+
+/// Reads a file; problems go to `collect`.
 pub(super) fn read(
     source: &Source,
     arch: Arch,
     fail: Action,
     options: &Options,
     collect: &mut Collect,
-) -> Result<Vec<Rule>, Error> {
-    let mut reader = Reader { arch, fail, options, collect, rules: Vec::new(), seen: BTreeMap::new() };
-    reader.file(source)?;
-    Ok(reader.rules)
+) -> RunTime {
+    let read = RunTime { rules: Vec::new(), says_miss: false, only_repeats: true };
+    let mut reader = Reader { arch, fail, options, collect, read, seen: BTreeMap::new() };
+    reader.file(source);
+    reader.read
 }
 
 struct Reader<'a> {
@@ -28,8 +40,9 @@ struct Reader<'a> {
     fail: Action,
     options: &'a Options,
     collect: &'a mut Collect,
-    rules: Vec<Rule>,
-    seen: BTreeMap<Syscall, u32>,
+    read: RunTime,
+    /// The rules of a call's line, and where it is.
+    seen: BTreeMap<Syscall, (Vec<(Cond, Action)>, u32)>,
 }
 
 /// A line, with those that a trailing `\` joins to it, and where each of its parts begins.
@@ -66,7 +79,7 @@ fn joined(source: &Source) -> impl Iterator<Item = Line> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, source: &Source) -> Result<(), Error> {
+    fn file(&mut self, source: &Source) {
         for line in joined(source) {
             let text = line.text.trim_matches([' ', '\t']);
             if text.is_empty() || text.starts_with('#') {
@@ -77,10 +90,10 @@ impl Reader<'_> {
                 None => self.call(text, source, &line),
             };
             if let Err(error) = outcome {
+                self.read.only_repeats = false;
                 error.problems.into_iter().for_each(|p| self.collect.problem(p));
             }
         }
-        Ok(())
     }
 
     fn directive(&mut self, text: &str, source: &Source, line: &Line) -> Result<(), Error> {
@@ -105,7 +118,8 @@ impl Reader<'_> {
         }
         // Relative to where minijail0 is started, not to the including file.
         let included = source.include(Path::new(""), path, line.pos(path), self.options)?;
-        self.file(&included)
+        self.file(&included);
+        Ok(())
     }
 
     fn call(&mut self, text: &str, source: &Source, line: &Line) -> Result<(), Error> {
@@ -132,22 +146,34 @@ impl Reader<'_> {
             };
             (self.alternatives(dnf, source, line)?, Action::ALLOW, miss)
         };
-        let Some(call) = found else { return Ok(()) };
-        if let Some(before) = self.seen.insert(call, pos.line) {
-            return Err(source.error(pos, format!("{name} has a line already (line {before})")));
+        let Some(call) = found else {
+            self.read.only_repeats = false;
+            return Ok(());
+        };
+        let mut outcome = vec![(when, hit)];
+        self.read.says_miss |= miss.is_some();
+        outcome.extend(miss.map(|miss| (Cond::True, miss)));
+        if let Some((before, line)) = self.seen.get(&call) {
+            if *before == outcome {
+                let what = format!(
+                    "{name} is repeated from line {line}; minijail refuses that unless built otherwise"
+                );
+                self.collect.note(source.place(pos), what);
+            } else {
+                let what = format!("{name} has a line already (line {line})");
+                self.collect.problem(source.problem(pos, what));
+            }
+            return Ok(());
         }
-        let mut rule = |when, action| {
-            self.rules.push(Rule {
+        self.seen.insert(call, (outcome.clone(), pos.line));
+        for (when, action) in outcome {
+            self.read.rules.push(Rule {
                 calls: vec![Call::Named(call)],
                 arches: Vec::new(),
                 when,
                 action,
                 origin: source.origin(pos),
             });
-        };
-        rule(when, hit);
-        if let Some(miss) = miss {
-            rule(Cond::True, miss);
         }
         Ok(())
     }

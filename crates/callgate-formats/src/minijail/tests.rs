@@ -47,8 +47,18 @@ fn operators_take_all_64_bits() {
 }
 
 #[test]
+fn repeated_lines() {
+    let same = read("read: 1\nread: 1", C, &Options::new(Arch::X86_64)).unwrap();
+    assert_eq!((same.format, same.notes.len(), same.policies[0].policy.rules.len()), (C, 1, 1));
+    let other = read("read: arg0 == 1\nread: arg0 == 2", C, &Options::new(Arch::X86_64)).unwrap();
+    assert_eq!(other.format, PY, "only the other dialect takes alternatives");
+    let both = "read: arg0 == 1\nread: arg0 == 2\nopen: arg0 == 1; return 5";
+    assert!(error(both, C).contains("has a line already"), "and it would turn `; return` round");
+}
+
+#[test]
 fn run_time_errors() {
-    assert_eq!(error("read: 1\nread: 1", C), "p:2:1: read has a line already (line 1)");
+    assert_eq!(error("read: 1\nread: return 5", C), "p:2:1: read has a line already (line 1)");
     assert_eq!(error("raed: 1", C), "p:1:1: unknown system call on x86_64 raed; did you mean read?");
     assert_eq!(error("read: arg6 == 1", C), "p:1:7: `arg6` is no argument, expected arg0 to arg5");
     assert!(error("read: arg0==1", C).contains("three words"));

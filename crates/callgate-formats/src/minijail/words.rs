@@ -1,9 +1,9 @@
 //! What names mean: calls, constants and numbers on one architecture.
 
 use crate::import::{Collect, Effect};
+use crate::names;
 use crate::options::Options;
 use crate::scan::{Pos, Source};
-use callgate::abi::constant;
 use callgate::{Arch, ArgCmp, ArgIndex, Cond, Errno, Op, Syscall, Width};
 
 /// The operators of an atom, `argN OP constant`.
@@ -80,7 +80,7 @@ pub(super) fn syscall(
 pub(super) fn named(name: &str, arch: Arch, options: &Options) -> Option<u64> {
     let from_file = options.constants.as_ref().and_then(|c| c.value(name, arch)).and_then(|v| fit(v, arch));
     from_file
-        .or_else(|| constant::value(name, arch).map(|v| v & register(arch)))
+        .or_else(|| names::constant(name, arch).map(|v| v & register(arch)))
         .or_else(|| Errno::from_name(name).map(|e| u64::from(e.0)))
 }
 

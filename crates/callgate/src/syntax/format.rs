@@ -109,7 +109,9 @@ fn glues(text: &str, before: Token, token: Token) -> bool {
     }
     let (a, b) = (before.loc.of(text), token.loc.of(text));
     let glued = lex(&format!("{a}{b}"));
-    matches!(glued.as_slice(), [x, y] if x.kind == before.kind && y.kind == token.kind && x.loc.end as usize == a.len())
+    let same =
+        |x: &Token, y: &Token| x.kind == before.kind && y.kind == token.kind && x.loc.end as usize == a.len();
+    matches!(glued.as_slice(), [x, y] if same(x, y))
 }
 
 /// Whether a blank belongs between two tokens of a line.

@@ -52,9 +52,12 @@ impl<'a> Naming<'a> {
         let named = match cmp.op {
             // No bit of several: that has a name only where they hold one of several values.
             Op::MaskedEq { mask, .. } if value == 0 => self.is_field(param, mask, known),
-            _ => param.role != Role::Mode,
+            _ => true,
         };
         let name = if named { self.constant(param, cmp.width, value, known) } else { None };
+        // A mode is read in octal, a bit of it by name.
+        let octal = |name: &String| name.contains('|') || !matches!(cmp.op, Op::MaskedEq { .. });
+        let name = name.filter(|name| param.role != Role::Mode || !octal(name));
         if let Some(name) = name {
             return name;
         }

@@ -55,6 +55,9 @@ fn position(params: &[Param], name: &str) -> Option<usize> {
     printed.or_else(|| params.iter().position(|p| p.answers_to(name))).filter(|_| name != PAD)
 }
 
+/// What arguments are called that manual pages count from 1 (`arg2` of prctl).
+const ORDINALS: [&str; 5] = ["first", "second", "third", "fourth", "fifth"];
+
 /// What a register that an ABI skips is called.
 pub(crate) const PAD: &str = "_pad";
 
@@ -99,17 +102,18 @@ impl Resolver<'_> {
             return None;
         };
         let param = params.and_then(|p| p.get(usize::from(index.get())));
-        // prctl's second argument is `arg2` in its manual page, but the third by position.
-        let name = self.text(loc);
-        let namesake = params.and_then(|p| position(p, name));
-        if let (Some(other), None) = (namesake.filter(|n| *n != usize::from(index.get())), width) {
+        // prctl's `second` is `arg2` in its manual page, but `arg1` by position.
+        let ordinal = usize::from(index.get()).checked_sub(1).map(|n| ORDINALS[n]);
+        let namesake = ordinal.zip(params).and_then(|(word, p)| Some((word, position(p, word)?)));
+        if let (Some((word, at)), None) = (namesake, width) {
+            let name = self.text(loc);
             let call = env.call.map_or("this call", |c| c.name());
             let d =
                 Diagnostic::error(codes::ARGUMENT, format!("`{name}` could mean two arguments of `{call}`"))
                     .note(format!(
-                        "positions count from 0; what the manual calls `{name}` is at position {other}"
+                        "positions count from 0; what the manual calls `{name}` is at position {at}"
                     ))
-                    .help(format!("write `arg{other}:64` for that one, `{name}:64` for position {digits}"));
+                    .help(format!("write `{word}` for that one, `{name}:64` for position {digits}"));
             self.say(d, loc);
             return None;
         }

@@ -58,7 +58,7 @@ impl Resolver<'_> {
             None => None,
         };
         let Some(value) = value else {
-            self.no_constant(loc, name, argument, env);
+            self.no_constant(loc, name, env);
             return None;
         };
         if let (Some(set), Some(arch)) = (argument.set, env.arch)
@@ -78,7 +78,7 @@ impl Resolver<'_> {
             && env.arch.is_some_and(|arch| constant::value(self.text(expr.loc), arch).is_none())
     }
 
-    fn no_constant(&mut self, loc: Loc, name: &str, argument: &Argument, env: Env) {
+    fn no_constant(&mut self, loc: Loc, name: &str, env: Env) {
         if env.arch.is_none() {
             let message = format!("`{name}` has no value where the architecture is unknown");
             let d = Diagnostic::error(codes::CONSTANT_ABSENT, message).help("write a number");

@@ -1,0 +1,143 @@
+//! What an argument stands for: standard input, a built-in policy, a running process, a file.
+
+use crate::failure::Failure;
+use callgate::builtin;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Nothing real is larger; hostile input stops here.
+const MOST_BYTES: u64 = 32 << 20;
+
+/// What an argument stands for.
+pub(super) enum Source {
+    /// A text or program.
+    Bytes(Bytes),
+    /// The filters of a process, or of one of its threads.
+    Process { pid: i32, tid: Option<i32> },
+}
+
+/// A text or program.
+pub(super) struct Bytes {
+    /// The name to show.
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+    /// The part that `#` picks.
+    pub(super) pick: Option<Arc<str>>,
+}
+
+/// Opens what `name` stands for.
+pub(super) fn open(name: &str) -> Result<Source, Failure> {
+    if name == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|e| Failure::input(format!("standard input: {e}")))?;
+        return limited("<stdin>".into(), bytes, None);
+    }
+    if let Some(process) = name.strip_prefix("pid:") {
+        return self::process(process)
+            .ok_or_else(|| Failure::input(format!("{name}: expected pid:PID or pid:PID/TID")));
+    }
+    let built_in = name.strip_prefix("builtin:").unwrap_or(name);
+    if let Some(text) = builtin::get(built_in) {
+        return limited(format!("builtin:{built_in}"), text.as_bytes().to_vec(), None);
+    }
+    if name.starts_with("builtin:") {
+        return Err(Failure::input(format!("{name}: no such built-in policy; there are {}", built_ins())));
+    }
+    let (path, pick) = match name.rsplit_once('#') {
+        Some((path, pick)) if !Path::new(name).exists() => (path, Some(pick.into())),
+        _ => (name, None),
+    };
+    match read_file(Path::new(path)) {
+        Ok(bytes) => limited(path.into(), bytes, pick),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !name.contains(['/', '.']) => {
+            Err(Failure::input(format!(
+                "{name}: no such file, and no built-in policy of that name ({})",
+                built_ins()
+            )))
+        }
+        Err(e) => Err(Failure::input(format!("{path}: {e}"))),
+    }
+}
+
+fn built_ins() -> String {
+    builtin::names().collect::<Vec<_>>().join(", ")
+}
+
+fn process(text: &str) -> Option<Source> {
+    let (pid, tid) = match text.split_once('/') {
+        Some((pid, tid)) => (pid, Some(tid.parse().ok()?)),
+        None => (text, None),
+    };
+    Some(Source::Process { pid: pid.parse().ok().filter(|p| *p > 0)?, tid })
+}
+
+fn limited(name: String, bytes: Vec<u8>, pick: Option<Arc<str>>) -> Result<Source, Failure> {
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Failure::input(format!(
+            "{name}: larger than {} MiB, which no policy is",
+            MOST_BYTES >> 20
+        )));
+    }
+    Ok(Source::Bytes(Bytes { name, bytes, pick }))
+}
+
+/// The contents of a file, up to a byte more than any input may have.
+pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(std::io::Error::other("is a directory"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bytes as text, or where they are none.
+pub(super) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
+    std::str::from_utf8(bytes).map_err(|e| {
+        let line = bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        Failure::input(format!(
+            "{name}:{line}: not text: a byte that is no UTF-8 at offset {}",
+            e.valid_up_to()
+        ))
+    })
+}
+
+/// Finds an included file, relative to the one that includes it.
+pub(crate) fn loader(path: &str, from: &str) -> Result<(String, String), String> {
+    let base = Path::new(from).parent().unwrap_or(Path::new(""));
+    let file: PathBuf = base.join(path);
+    let bytes = read_file(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{}: not text", file.display()))?;
+    Ok((plain(&file).display().to_string(), text))
+}
+
+/// The path without `.` and `a/..`, so that one file has one name.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if out.file_name().is_some() => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// The text of a file, or of standard input for `-`, with the name to show.
+pub(crate) fn text_of(name: &str) -> Result<(String, String), Failure> {
+    match open(name)? {
+        Source::Bytes(Bytes { name, bytes, .. }) => {
+            let text = text(&name, &bytes)?.to_owned();
+            Ok((name, text))
+        }
+        Source::Process { .. } => {
+            Err(Failure::input(format!("{name}: a text is needed here, not a process")))
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Names to numbers and back, and nothing else: for scripts.
+
+use super::arches;
+use crate::args::Syscalls;
+use crate::failure::{Failure, Outcome};
+use crate::output::print;
+use callgate::abi::multiplex::{from_pseudo_number, of_call_on, pseudo_number};
+use callgate::{Arch, Syscall};
+
+/// What `scmp_sys_resolver` prints: the number of a name, -1 for one nobody knows; the name of a number,
+/// `UNKNOWN` for one without. A call that is reached through a multiplexer has a negative number, which
+/// --translate turns into the multiplexer's.
+pub(super) fn resolve(args: &Syscalls) -> Outcome {
+    if args.what.is_empty() {
+        return Err(Failure::input("--resolve needs a name or a number"));
+    }
+    let arch = arches(args).first().copied().unwrap_or(Arch::X86_64);
+    for word in &args.what {
+        let line = match word.parse::<i64>() {
+            Ok(nr) => name(arch, nr).unwrap_or("UNKNOWN").to_owned(),
+            Err(_) => number(arch, word, args.translate).to_string(),
+        };
+        print(&format!("{line}\n"))?;
+    }
+    Ok(0)
+}
+
+fn name(arch: Arch, nr: i64) -> Option<&'static str> {
+    if let Ok(nr) = u32::try_from(nr) {
+        return Syscall::from_number(arch, nr).map(Syscall::name);
+    }
+    let call = from_pseudo_number(i32::try_from(nr).ok()?)?;
+    of_call_on(call, arch).map(|_| call.name())
+}
+
+fn number(arch: Arch, name: &str, translate: bool) -> i64 {
+    let Some(call) = Syscall::from_name(name) else { return -1 };
+    // Where there is a multiplexer, it is the road taken, even if the call has a number of its own there.
+    if let Some((multiplexer, _)) = of_call_on(call, arch) {
+        let own = multiplexer.call().number(arch).filter(|_| translate).map(i64::from);
+        return own.or_else(|| pseudo_number(call).map(i64::from)).unwrap_or(-1);
+    }
+    call.number(arch).map_or(-1, i64::from)
+}
