@@ -88,6 +88,10 @@ pub(crate) struct Run {
     /// Log every call that is not plainly allowed (SECCOMP_FILTER_FLAG_LOG)
     #[arg(long)]
     pub(crate) log: bool,
+    /// Say which calls, with their arguments, the command and its children are killed for: watches them
+    /// with ptrace, so that they cannot be debugged meanwhile
+    #[arg(long, conflicts_with = "exec")]
+    pub(crate) report: bool,
     /// Replace callgate by the command instead of waiting for it: nothing is said about a kill
     #[arg(long)]
     pub(crate) exec: bool,
