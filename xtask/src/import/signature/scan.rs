@@ -136,8 +136,6 @@ fn tidy_type(ctype: &str) -> String {
     let spaced = ctype.replace('*', " * ").replace("__user", " ");
     let mut out = String::new();
     for word in spaced.split_whitespace() {
-        let joined = word == "*" && out.ends_with('*');
-        if !out.is_empty() && !joined {
         let joins = word == "*" && out.ends_with('*');
         if !out.is_empty() && !joins {
             out.push(' ');
