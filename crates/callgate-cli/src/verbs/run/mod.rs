@@ -67,7 +67,11 @@ impl Policy<'_> {
         kills(action).then(|| {
             let arch = Arch::of_call(call.arch, call.nr);
             let action = words::action(action, arch);
-            format!("{who}: {} = {action}{}", words::call(&call), self.by(decided::of_call(self.input, &call)))
+            format!(
+                "{who}: {} = {action}{}",
+                words::call(&call),
+                self.by(decided::of_call(self.input, &call))
+            )
         })
     }
 
