@@ -15,6 +15,9 @@ use std::fmt::Write as _;
 
 const SIGNATURES: &str = "data/signatures.txt";
 
+/// How many arguments `struct seccomp_data` has; o32 of MIPS passes a seventh on the stack.
+const VISIBLE: usize = 6;
+
 /// Where a list of parameters is.
 #[derive(Clone, Copy)]
 struct Range {
@@ -46,7 +49,8 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
             None => None,
             Some(params) => {
                 let params = describe(&signature.name, params, &mut cells).map_err(|e| row.error(e))?;
-                let texts = params.iter().map(|p| p.print(&params, &sets)).collect::<Result<Vec<_>>>();
+                let params = &params[..params.len().min(VISIBLE)];
+                let texts = params.iter().map(|p| p.print(params, &sets)).collect::<Result<Vec<_>>>();
                 Some(lists.add(texts.map_err(|e| row.error(e))?))
             }
         };

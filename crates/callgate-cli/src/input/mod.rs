@@ -6,7 +6,7 @@ mod reading;
 mod source;
 mod weight;
 
-pub(crate) use reading::{From, Reading};
+pub(crate) use reading::{From, Reading, from};
 pub(crate) use source::{loader, text_of};
 
 use crate::failure::Failure;

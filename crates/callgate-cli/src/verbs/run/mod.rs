@@ -1,6 +1,7 @@
 //! `run`: a command under a policy.
 
 mod log;
+mod pass;
 
 use crate::args::Run;
 use crate::failure::{Failure, Outcome};
@@ -15,10 +16,10 @@ use callgate_sys::spawn::{self, Command};
 pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     // What is wrong with the policy is bad input, as everywhere; nothing has been executed.
     let input = Input::read(&args.policy, &args.reading, say)?;
-    let program = input.program()?;
+    let (program, mark) = pass::program(&input)?;
     let flags = Flags { no_new_privs: true, log: args.log, ..Flags::default() };
     let failed = |e: spawn::Failure| Failure::new(e.exit_code(), e);
-    let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags);
+    let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);
     if args.exec {
         return Err(failed(command.exec()));
     }
