@@ -232,7 +232,7 @@ pub(crate) struct Disasm {
 #[derive(Args, Debug)]
 #[command(after_help = "Example: callgate asm filter.asm -o filter.bpf")]
 pub(crate) struct Asm {
-    /// The assembly; `-` is standard input
+    /// The assembly, or a program in any other wrapping; `-` is standard input
     pub(crate) input: String,
     #[command(flatten)]
     pub(crate) arches: Arches,
@@ -255,7 +255,7 @@ pub(crate) struct Emu {
     /// The call: a name or a number
     pub(crate) call: String,
     /// Its arguments: numbers, or names of constants joined by `|`
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     pub(crate) args: Vec<String>,
     /// The caller's instruction pointer
     #[arg(long, value_name = "N", default_value = "0")]
@@ -338,6 +338,9 @@ pub(crate) struct Prove {
     pub(crate) relation: String,
     /// The other input; or `allow CALLS` in the policy language
     pub(crate) operands: Vec<String>,
+    /// About this call only; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) call: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Print JSON

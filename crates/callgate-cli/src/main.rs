@@ -2,6 +2,7 @@
 
 mod args;
 mod argv;
+mod domain;
 mod failure;
 mod input;
 mod live;

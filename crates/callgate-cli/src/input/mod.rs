@@ -4,6 +4,7 @@
 mod policy;
 mod reading;
 mod source;
+mod weight;
 
 pub(crate) use reading::{From, Reading, from};
 pub(crate) use source::{loader, text_of};
@@ -13,7 +14,7 @@ use crate::live;
 use crate::say::Say;
 use callgate::abi::Endian;
 use callgate::program::Code;
-use callgate::program::container::{self, Container, ReadOptions};
+use callgate::program::container::{self, Container, Detected, ReadOptions};
 use callgate::syntax::Parsed;
 use callgate::{Arch, Decided, Diagram, Filter, Policy, Program};
 use callgate_formats::{Format, Import};
@@ -89,7 +90,7 @@ impl Input {
             filters.push(self.check(code.clone())?.lift().map_err(|e| self.failure(e))?);
         }
         for policy in self.policies() {
-            filters.push(policy.lower().map_err(|e| self.failure(e))?);
+            filters.push(policy.lower().map_err(|e| self.failure(weight::unlowered(policy, &e)))?);
         }
         let mut filters = filters.into_iter();
         let first = filters.next().ok_or_else(|| self.failure("holds no policy"))?;
@@ -100,7 +101,7 @@ impl Input {
     pub(crate) fn program(&self) -> Result<Program, Failure> {
         match (self.codes(), &self.policies()[..]) {
             ([code], _) => self.check(code.clone()),
-            (_, [policy]) => policy.compile().map_err(|e| self.failure(e)),
+            (_, [policy]) => policy.compile().map_err(|e| self.failure(weight::explained(policy, &e))),
             _ => self.filter()?.emit_for(self.endian()).map_err(|e| self.failure(e)),
         }
     }
@@ -148,6 +149,20 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
     if bytes.is_empty() {
         return Err(Failure::input(format!("{name}: empty; a policy has at least a default action")));
     }
+    let found = container::detect(bytes);
+    if let Some(Detected { container: container @ (Container::Asm | Container::Ceccomp), .. }) = &found
+        && is_assembly(bytes)
+    {
+        return Ok(As::Program(Some(*container)));
+    }
+    if found.as_ref().is_some_and(|f| f.container == Container::Binary) && !bytes.len().is_multiple_of(8) {
+        let why = source::text(name, bytes).err().map_or_else(Vec::new, |e| e.messages);
+        let len = bytes.len();
+        return Err(Failure::input(format!(
+            "{}; nor a program, whose {len} bytes would be a multiple of 8",
+            why.join("; ")
+        )));
+    }
     // The readers of policies do not know every wrapping of a program.
     if let Some(found) = callgate_formats::detect(Some(Path::new(name)), bytes) {
         return Ok(match found.format {
@@ -155,10 +170,17 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
             format => As::Policy(format),
         });
     }
-    if let Some(found) = container::detect(bytes) {
+    if let Some(found) = found {
         return Ok(As::Program(Some(found.container)));
     }
     Ok(As::Policy(Format::Callgate))
+}
+
+/// Whether a line is one that only an assembler takes.
+fn is_assembly(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    text.lines()
+        .any(|line| [".arch ", "A = ", "$A = "].iter().any(|start| line.trim_start().starts_with(start)))
 }
 
 fn program(

@@ -58,6 +58,17 @@ impl Simplify {
                 others.push(self.cond(condition));
             }
         }
+        // A low half with these values, and an upper half that is fixed, is a whole with these values.
+        masks.retain(|mask| {
+            let high = mask.width == Width::W64 && mask.mask == u64::MAX << 32;
+            let low = sets.iter_mut().find(|s| s.0 == (mask.arg, Width::W32)).filter(|_| high);
+            let Some((operand, ranges)) = low else { return true };
+            operand.1 = Width::W64;
+            for range in ranges {
+                *range = (range.0 | mask.value, range.1 | mask.value);
+            }
+            false
+        });
         let mut parts: Vec<(u8, Cond)> = Vec::new();
         parts.extend(
             sets.into_iter().map(|(operand, ranges)| (operand.0.get(), self.member(operand, ranges))),

@@ -67,11 +67,12 @@ impl Policy<'_> {
         kills(action).then(|| {
             let arch = Arch::of_call(call.arch, call.nr);
             let action = words::action(action, arch);
-            format!(
-                "{who}: {} = {action}{}",
-                words::call(&call),
-                self.by(decided::of_call(self.input, &call))
-            )
+            let by = decided::of_call(self.input, &call);
+            // What is left in the registers behind the last parameter says nothing.
+            let params = arch.and_then(|a| Syscall::from_number(a, call.nr)?.params(a)).map_or(6, <[_]>::len);
+            let mut shown = call;
+            shown.args[params.min(6)..].fill(0);
+            format!("{who}: {} = {action}{}", words::call(&shown), self.by(by))
         })
     }
 
