@@ -2,10 +2,12 @@
 
 mod ci;
 mod codegen;
+mod conform;
 mod crosscheck;
 mod data;
 mod files;
 mod import;
+mod libseccomp;
 
 use std::process::ExitCode;
 
@@ -14,6 +16,9 @@ usage: cargo xtask CHORE
 
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
+  conform [--count N] [--seed S] [--library PATH] [--show]
+                       compare generated policies with what an installed libseccomp makes of them;
+                       exit code 3 if there is none
   crosscheck           compare data/ with tables that others made
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
@@ -27,6 +32,10 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["conform", options @ ..] => match conform::run(options) {
+            Ok(code) => return code,
+            Err(message) => Err(message),
+        },
         ["crosscheck"] => crosscheck::run(),
         ["import-kernel", tree] => import::kernel(tree, None),
         ["import-kernel", tree, part] => import::kernel(tree, Some(part)),

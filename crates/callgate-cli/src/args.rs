@@ -58,6 +58,8 @@ pub(crate) enum Verb {
     Syscalls(Syscalls),
     /// Find out what this kernel lets this process do
     Doctor(Doctor),
+    /// Write a policy in another notation, lossless or loud
+    Convert(Convert),
     /// Show help on a topic: `policy`, or a verb
     Help(Help),
 }
@@ -88,6 +90,10 @@ pub(crate) struct Run {
     /// Log every call that is not plainly allowed (SECCOMP_FILTER_FLAG_LOG)
     #[arg(long)]
     pub(crate) log: bool,
+    /// Say which calls, with their arguments, the command and its children are killed for: watches them
+    /// with ptrace, so that they cannot be debugged meanwhile
+    #[arg(long, conflicts_with = "exec")]
+    pub(crate) report: bool,
     /// Replace callgate by the command instead of waiting for it: nothing is said about a kill
     #[arg(long)]
     pub(crate) exec: bool,
@@ -462,4 +468,29 @@ pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate convert docker.json -t systemd\n\
+    What the target cannot say is listed with its place and effect, and nothing is written\n\
+    unless --lossy (nothing gets weaker) or --weaker allows it.")]
+pub(crate) struct Convert {
+    /// A policy or a filter
+    pub(crate) input: String,
+    /// The notation: cg, oci, docker, spo, seccompiler, minijail, systemd, kafel, firejail, lxc, pfc, raw, c, rust, …
+    #[arg(long, short = 't', value_name = "FORMAT", value_parser = crate::input::from)]
+    pub(crate) to: crate::input::From,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Accept losses that let no more calls through
+    #[arg(long)]
+    pub(crate) lossy: bool,
+    /// Accept losses that let calls through which the policy refuses
+    #[arg(long)]
+    pub(crate) weaker: bool,
+    /// The policy's name, in notations whose files hold several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }

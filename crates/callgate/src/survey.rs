@@ -3,7 +3,7 @@
 use crate::diagram::{Diagram, Ref};
 use crate::policy::Cond;
 use crate::render::RenderError;
-use crate::render::condition::Conditions;
+use crate::render::condition::{Conditions, length};
 use callgate_abi::{Arch, Syscall, Word};
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -36,7 +36,8 @@ const MOST_NUMBERS: usize = 8192;
 impl<L: Copy + Ord + Hash> Diagram<L> {
     /// What the calls of `arch` do; for `None`, what those of an architecture nobody named do. The
     /// condition of the outcome for which `usual` is largest is not spelled out where several outcomes
-    /// exist: it is [`Cond::True`], and comes last.
+    /// exist: it is [`Cond::True`], and comes last. Of several such outcomes it is the one whose
+    /// condition is longest.
     pub fn survey(&self, arch: Option<Arch>, usual: impl Fn(&L) -> i64) -> Result<Survey<L>, RenderError> {
         let at = match arch {
             Some(arch) => self.at_token(arch.token()),
@@ -75,12 +76,15 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
         let mut behaviours = Vec::new();
         for (sub, (mut calls, numbers)) in groups {
             calls.sort_unstable();
-            let mut leaves = conditions.leaves(sub);
-            leaves.sort_by_key(&usual);
+            let leaves = conditions.leaves(sub);
             let mut outcomes = Vec::new();
-            for (i, &leaf) in leaves.iter().enumerate() {
-                let last = i + 1 == leaves.len();
-                outcomes.push((if last { Cond::True } else { conditions.when(sub, leaf)? }, leaf));
+            for &leaf in &leaves {
+                let when = if leaves.len() == 1 { Cond::True } else { conditions.when(sub, leaf)? };
+                outcomes.push((when, leaf));
+            }
+            outcomes.sort_by_key(|(when, leaf)| (usual(leaf), length(when)));
+            if let Some(last) = outcomes.last_mut() {
+                last.0 = Cond::True;
             }
             behaviours.push(Behaviour { calls, numbers: merge(numbers), outcomes });
         }

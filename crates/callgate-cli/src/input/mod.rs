@@ -5,7 +5,7 @@ mod policy;
 mod reading;
 mod source;
 
-pub(crate) use reading::{From, Reading};
+pub(crate) use reading::{From, Reading, from};
 pub(crate) use source::{loader, text_of};
 
 use crate::failure::Failure;

@@ -83,9 +83,9 @@ fn surveys(filter: &Filter, wanted: &Wanted) -> Result<Vec<Survey<Action>>, Rend
     Ok(surveys)
 }
 
-/// Which outcome goes without saying: a refusal before a permission, the strictest first.
+/// Which outcome goes without saying: a refusal before a permission.
 fn usual(action: &Action) -> i64 {
-    -i64::from(action.precedence())
+    i64::from(!action.permits())
 }
 
 /// Writes what one architecture's calls do.

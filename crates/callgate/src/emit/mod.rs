@@ -18,7 +18,7 @@ use crate::lower::LowerError;
 use crate::policy::Policy;
 use crate::program::{CheckError, Program};
 use callgate_abi::insn::MAX_INSNS;
-use callgate_abi::{Arch, Endian};
+use callgate_abi::{Arch, Endian, Insn};
 use std::fmt;
 
 /// Why a filter has no program.
@@ -132,12 +132,17 @@ impl Filter {
         if insns.len() > MAX_INSNS {
             return Err(EmitError::TooLong { len: insns.len() });
         }
-        let program = Program::with_endian(insns, endian).map_err(EmitError::Invalid)?;
-        match program.lift_within(Limits::default()) {
-            Ok(meant) if meant == *self => Ok(program),
-            Ok(_) => Err(EmitError::Unproved),
-            Err(e) => Err(EmitError::Unread(e)),
-        }
+        prove(insns, endian, self)
+    }
+}
+
+/// The program of these instructions, once it has been read back and found to mean `filter`.
+fn prove(insns: Vec<Insn>, endian: Endian, filter: &Filter) -> Result<Program, EmitError> {
+    let program = Program::with_endian(insns, endian).map_err(EmitError::Invalid)?;
+    match program.lift_within(Limits::default()) {
+        Ok(meant) if meant == *filter => Ok(program),
+        Ok(_) => Err(EmitError::Unproved),
+        Err(e) => Err(EmitError::Unread(e)),
     }
 }
 
@@ -152,5 +157,28 @@ impl Policy {
         let filter = self.lower().map_err(CompileError::Lower)?;
         let endian = self.arches.first().map_or(Endian::Little, |a| a.endian());
         filter.emit_for(endian).map_err(CompileError::Emit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callgate_abi::insn::op;
+
+    /// Another word loaded, another value returned: no such program leaves the compiler.
+    #[test]
+    fn nothing_wrong_is_proved() {
+        let policy = "arch x86_64, x86\ndefault errno(EPERM)\nallow read, write, close\n\
+                      allow mprotect if prot & PROT_EXEC == 0\nallow fcntl if cmd in {F_GETFD, F_SETFD, F_GETFL}\n";
+        let filter = Policy::parse(policy).unwrap().lower().unwrap();
+        let program = filter.emit().unwrap();
+        assert!(prove(program.insns().to_vec(), Endian::Little, &filter).is_ok());
+        let corruptible = |at: &usize| matches!(program.insns()[*at].code, op::LD_ABS | op::RET_K);
+        for at in (0..program.len()).filter(corruptible) {
+            let mut insns = program.insns().to_vec();
+            insns[at].k ^= 4;
+            let refused = prove(insns, Endian::Little, &filter).unwrap_err();
+            assert!(matches!(refused, EmitError::Unproved | EmitError::Invalid(_)), "{at}: {refused}");
+        }
     }
 }

@@ -152,7 +152,13 @@ fn foreign_numbers(view: &View<'_>, out: &mut Vec<Draft>) {
     let witness = callgate_abi::SeccompData { arch: token, ..call };
     let message =
         "call numbers are tested for architectures that are not known, where any number may be any call";
-    let severity = if part.leaves().iter().any(|a| a.permits()) { Severity::Warning } else { Severity::Note };
+    // Only conventions of the same machine can ever be met.
+    let met = view.arches.iter().any(|a| {
+        let met = |other: Arch| view.apart.iter().all(|b| b.token() != other.token());
+        others(*a).any(met)
+    });
+    let permits = part.leaves().iter().any(|a| a.permits());
+    let severity = if permits && met { Severity::Warning } else { Severity::Note };
     out.push(
         Draft::new(OTHER_NUMBERS, message).severity(severity).witness(witness).at(Place::Setting("foreign")),
     );

@@ -14,6 +14,7 @@ pub(super) fn check(view: &View<'_>, out: &mut Vec<Draft>) {
     for native in &view.arches {
         io_uring(view, *native, out);
         twins(view, *native, out);
+        variants(view, *native, out);
         namespaces(view, *native, out);
         multiplexers(view, *native, out);
         executable_memory(view, *native, out);
@@ -86,7 +87,13 @@ fn twins(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
     };
     let is_open = |call: Syscall| view.exists(arch, call) && view.of(arch, call) == Some(Access::Open);
     for guard in guards::all() {
-        for denied in guard.guarded.iter().filter_map(|n| Syscall::from_name(n)) {
+        let here =
+            guard.guarded.iter().filter_map(|n| Syscall::from_name(n)).filter(|c| c.number(arch).is_some());
+        let principal = here.clone().next().and_then(|c| c.number(arch));
+        if !guard.any && !principal.is_some_and(|nr| view.is_restricted(native, nr)) {
+            continue;
+        }
+        for denied in here {
             let Some(nr) = denied.number(arch) else { continue };
             let partial = view.access(arch, nr) == Access::Partial;
             if !view.is_restricted(native, nr) || (partial && !guard.arguments) {
@@ -96,17 +103,6 @@ fn twins(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
                 if open != denied && is_open(open) {
                     note(open, denied, guard.reason, guard.same);
                 }
-            }
-        }
-    }
-    for (nr, denied) in view.calls(arch) {
-        // Obsolete forms are often denied for being obsolete.
-        if !view.is_restricted(native, nr) || !view.exists(arch, denied) {
-            continue;
-        }
-        for (reason, open) in guards::variants(denied) {
-            if is_open(open) {
-                note(open, denied, reason, true);
             }
         }
     }
@@ -158,6 +154,42 @@ fn twins(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
                 .remedy(Remedy::Line(format!("{answer} {}", names.join(", ")))),
         );
     }
+}
+
+/// D2, libseccomp's old blind spot: a call is denied, and its form for larger times or files is open.
+fn variants(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
+    let arch = native.arch;
+    let mut open: Vec<(Syscall, Syscall, &'static str)> = Vec::new();
+    for (nr, denied) in view.calls(arch) {
+        if !view.is_restricted(native, nr) || !view.exists(arch, denied) {
+            continue;
+        }
+        let newer = guards::variants(denied)
+            .filter(|(_, newer)| view.exists(arch, *newer) && view.of(arch, *newer) == Some(Access::Open));
+        open.extend(newer.map(|(reason, newer)| (denied, newer, reason)));
+    }
+    let Some(&(first, newer, _)) = open.first() else { return };
+    let Some(witness) = newer.number(arch).and_then(|nr| view.permitted(arch, nr)) else { return };
+    let message = format!(
+        "{} {} denied, but newer forms are open: {}",
+        list(open.iter().map(|o| o.0.name())),
+        is(open.len()),
+        list(open.iter().map(|o| o.1.name())),
+    );
+    let mut draft = Draft::new(TWIN, message).on(arch).witness(witness);
+    for (denied, newer, reason) in &open {
+        draft = draft.note(format!("{} for {}: {reason}", newer.name(), denied.name()));
+    }
+    let refused = first.number(arch).and_then(|nr| view.refused(arch, nr));
+    if let Some(refused) = refused {
+        draft = draft.related(refused, format!("{} is denied here", first.name()));
+        let names: Vec<&str> = open.iter().map(|o| o.1.name()).collect();
+        if open.iter().all(|o| view.of(arch, o.0) == Some(Access::Denied)) {
+            let line = format!("{} {}", action_text(*view.filter.eval(&refused)), names.join(", "));
+            draft = draft.help("deny them as well").remedy(Remedy::Line(line));
+        }
+    }
+    out.push(draft);
 }
 
 /// New namespaces by one call although another refuses to make them, flag by flag.

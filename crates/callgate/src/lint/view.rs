@@ -83,11 +83,16 @@ impl<'a> View<'a> {
             let told_apart = is(Access::Partial) || (is(Access::Open) && is(Access::Denied));
             apart.retain(|arch| *arch != Arch::X32 || told_apart);
         }
+        if apart.is_empty() {
+            apart = home.to_vec();
+        }
+        // Where nothing at all goes through there is nothing to say, unless it is so everywhere.
+        let served = |a: &Arch| Syscall::of_arch(*a).any(|(nr, _)| self.access(*a, nr) != Access::Denied);
+        if apart.iter().any(served) {
+            apart.retain(served);
+        }
         if !apart.is_empty() {
             return apart;
-        }
-        if !home.is_empty() {
-            return home.to_vec();
         }
         vec![Arch::NATIVE.unwrap_or(Arch::X86_64)]
     }

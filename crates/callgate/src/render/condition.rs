@@ -296,7 +296,7 @@ fn member(arg: u8, width: Width, ranges: &[(u64, Ref)], limit: u64, wanted: impl
 }
 
 /// The number of comparisons.
-fn length(cond: &Cond) -> usize {
+pub(crate) fn length(cond: &Cond) -> usize {
     match cond {
         Cond::True => 0,
         Cond::Arg(_) => 1,

@@ -1,5 +1,5 @@
 //! Generated policies and calls, the same from the same seed.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
 use callgate::abi::{Endian, Word};
 use callgate::{
