@@ -77,7 +77,7 @@ fn foreign(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
             continue;
         }
         let open = open_elsewhere(view, native, other);
-        let Some((call, nr)) = open.first().and_then(|c| Some((*c, c.number(other)?))) else { continue };
+        let Some(nr) = open.first().and_then(|c| c.number(other)) else { continue };
         let message = format!(
             "{} {} denied on {}, and open to {} calls: unknown architectures are let through",
             list(open.iter().map(|c| c.name())),
@@ -96,7 +96,6 @@ fn foreign(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
                 other.name()
             ))
             .remedy(Remedy::Setting("foreign", "foreign kill".into()));
-        let _ = call;
         out.push(draft);
     }
 }

@@ -144,11 +144,94 @@ fn compute(code: u16, a: Value, b: Value) -> Value {
         (op::NEG, Value::Known(a), _) => Value::Known(a.wrapping_neg()),
         (op::NEG, ..) => Value::Any,
         (_, Value::Known(a), Value::Known(b)) => Value::Known(alu(code, a, b)),
-        (op::AND_K | op::AND_X, Value::Word(word, mask), Value::Known(b)) if mask & b == 0 => {
-            let _ = word;
-            Value::Known(0)
-        }
+        (op::AND_K | op::AND_X, Value::Word(_, mask), Value::Known(b)) if mask & b == 0 => Value::Known(0),
         (op::AND_K | op::AND_X, Value::Word(word, mask), Value::Known(b)) => Value::Word(word, mask & b),
         _ => Value::Any,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callgate_abi::{Endian, Insn, SeccompData};
+
+    struct Rng(u64);
+
+    impl Rng {
+        fn below(&mut self, n: u32) -> u32 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 20) as u32 % n
+        }
+    }
+
+    /// A program over two words and few constants, so that paths meet and tests repeat.
+    fn program(rng: &mut Rng) -> Program {
+        loop {
+            let len = 6 + rng.below(14);
+            let mut insns = Vec::new();
+            for at in 0..len {
+                let room = len - at - 1;
+                let k = rng.below(4);
+                insns.push(match rng.below(12) {
+                    0..=3 => Insn::stmt(op::LD_ABS, [0, 16][k as usize % 2]),
+                    4 => Insn::stmt(op::AND_K, k),
+                    5 => Insn::stmt([op::TAX, op::TXA, op::ST, op::LD_MEM][k as usize], 1),
+                    6 => Insn::stmt([op::ADD_K, op::LDX_IMM, op::LD_IMM, op::RSH_K][k as usize], k),
+                    _ => {
+                        let code =
+                            [op::JEQ_K, op::JGT_K, op::JGE_K, op::JSET_K, op::JEQ_X][rng.below(5) as usize];
+                        Insn::jump(code, k, rng.below(room.max(1)) as u8, rng.below(room.max(1)) as u8)
+                    }
+                });
+            }
+            insns.push(Insn::stmt(op::RET_K, 0));
+            if let Ok(program) = Program::with_endian(insns, Endian::Little) {
+                return program;
+            }
+        }
+    }
+
+    /// Everything that happens is seen; where nothing is computed, everything seen happens.
+    #[test]
+    fn what_is_seen_is_what_happens() {
+        let mut rng = Rng(0x2545_f491_4f6c_dd1d);
+        let mut exact = 0;
+        for _ in 0..3000 {
+            let program = program(&mut rng);
+            let seen = seen(&program).unwrap();
+            let mut happens = vec![Seen::default(); program.len()];
+            for nr in 0..8 {
+                for arg in 0..8 {
+                    let call = SeccompData { nr, args: [arg, 0, 0, 0, 0, 0], ..SeccompData::default() };
+                    let mut path = Vec::new();
+                    program.run_with(&call, |pc| path.push(pc));
+                    for (i, &pc) in path.iter().enumerate() {
+                        happens[pc].reached = true;
+                        let insn = program.insns()[pc];
+                        if let Some(&next) = path.get(i + 1).filter(|_| is_conditional(insn.code)) {
+                            // Equal targets: one cannot tell, and nobody asks.
+                            happens[pc].taken |= next == pc + 1 + usize::from(insn.jt);
+                            happens[pc].passed |= next == pc + 1 + usize::from(insn.jf);
+                        }
+                    }
+                }
+            }
+            let plain = [op::ADD_K, op::RSH_K, op::JEQ_X];
+            let computes = program.insns().iter().any(|i| plain.contains(&i.code));
+            for (pc, insn) in program.insns().iter().enumerate() {
+                let (s, h) = (seen[pc], happens[pc]);
+                assert!(s.reached || !h.reached, "{pc} of {program:?}");
+                let tells = is_conditional(insn.code) && insn.jt != insn.jf;
+                assert!(!tells || ((s.taken || !h.taken) && (s.passed || !h.passed)), "{pc} of {program:?}");
+                if !computes {
+                    assert_eq!(s.reached, h.reached, "{pc} of {program:?}");
+                    assert!(!tells || (s.taken, s.passed) == (h.taken, h.passed), "{pc} of {program:?}");
+                    exact += 1;
+                }
+            }
+        }
+        assert!(exact > 1000);
     }
 }
