@@ -4,6 +4,7 @@
 //! The program is walked forwards with, for every state of the registers that can arrive at an
 //! instruction, the set of calls that arrive with it. Jumps go only forwards, so one pass does.
 
+use super::ranges::{self, Ranges};
 use crate::diagram::{Limits, Ref, Store, TooLarge, words::Test};
 use crate::program::{Program, alu, is_conditional};
 use callgate_abi::Word;
@@ -37,45 +38,64 @@ pub(super) struct Seen {
     pub(super) passed: bool,
 }
 
-/// More states than this at one instruction are merged into one that knows nothing.
-const MOST_STATES: usize = 32;
+/// Calls that arrive with the same registers.
+#[derive(Clone)]
+struct Arrival {
+    state: State,
+    /// Which numbers; `None` where `rest` says that as well.
+    numbers: Option<Ranges>,
+    /// What holds of the other words.
+    rest: Ref,
+}
+
+/// More than this at one instruction are gathered into fewer.
+const MOST: usize = 32;
 
 /// What happens at each instruction. What is not seen does not happen; within the budget.
 pub(super) fn seen(program: &Program) -> Result<Vec<Seen>, TooLarge> {
     let insns = program.insns();
     let mut seen = vec![Seen::default(); insns.len()];
     let mut store = Store::new(Limits { nodes: 1 << 19, steps: 20_000_000 });
-    let mut arriving: Vec<Vec<(State, Ref)>> = vec![Vec::new(); insns.len()];
-    let start = State { a: Value::Known(0), x: Value::Known(0), mem: [Value::Known(0); MEM_WORDS] };
-    arriving[0].push((start, Ref::TRUE));
+    let mut arriving: Vec<Vec<Arrival>> = vec![Vec::new(); insns.len()];
+    let state = State { a: Value::Known(0), x: Value::Known(0), mem: [Value::Known(0); MEM_WORDS] };
+    arriving[0].push(Arrival { state, numbers: Some(ranges::all()), rest: Ref::TRUE });
     for pc in 0..insns.len() {
         let insn = insns[pc];
-        let states = std::mem::take(&mut arriving[pc]);
-        for (mut state, calls) in states {
-            seen[pc].reached = true;
+        let arrivals = std::mem::take(&mut arriving[pc]);
+        seen[pc].reached |= !arrivals.is_empty();
+        // Who arrives at a return is nobody's question.
+        let mut go = |store: &mut Store, seen: &mut [Seen], to: usize, arrival: Arrival| {
+            seen[to].reached = true;
+            match insns[to].code {
+                op::RET_K | op::RET_A => Ok(()),
+                _ => arrive(store, &mut arriving[to], arrival),
+            }
+        };
+        for mut arrival in arrivals {
             let k = insn.k;
             let next = pc + 1;
+            let state = &mut arrival.state;
             match insn.code {
                 op::RET_K | op::RET_A => continue,
                 op::JA => {
-                    arrive(&mut store, &mut arriving[next + k as usize], state, calls)?;
+                    go(&mut store, &mut seen, next + k as usize, arrival)?;
                     continue;
                 }
                 code if is_conditional(code) => {
-                    let (taken, passed) = branch(&mut store, code, k, &state, calls)?;
-                    if taken != Ref::FALSE {
+                    let (taken, passed) = branch(&mut store, code, k, arrival)?;
+                    if let Some(taken) = taken {
                         seen[pc].taken = true;
-                        arrive(&mut store, &mut arriving[next + usize::from(insn.jt)], state, taken)?;
+                        go(&mut store, &mut seen, next + usize::from(insn.jt), taken)?;
                     }
-                    if passed != Ref::FALSE {
+                    if let Some(passed) = passed {
                         seen[pc].passed = true;
-                        arrive(&mut store, &mut arriving[next + usize::from(insn.jf)], state, passed)?;
+                        go(&mut store, &mut seen, next + usize::from(insn.jf), passed)?;
                     }
                     continue;
                 }
                 op::LD_ABS => {
-                    state.a = Word::from_offset(k, program.endian())
-                        .map_or(Value::Any, |w| Value::Word(w, u32::MAX));
+                    let word = Word::from_offset(k, program.endian());
+                    state.a = word.map_or(Value::Any, |w| Value::Word(w, u32::MAX));
                 }
                 op::LD_LEN => state.a = Value::Known(64),
                 op::LDX_LEN => state.x = Value::Known(64),
@@ -88,53 +108,114 @@ pub(super) fn seen(program: &Program) -> Result<Vec<Seen>, TooLarge> {
                 op::TAX => state.x = state.a,
                 op::TXA => state.a = state.x,
                 code => {
-                    state.a = compute(code, state.a, if code & 0x08 != 0 { state.x } else { Value::Known(k) })
+                    let operand = if code & 0x08 != 0 { state.x } else { Value::Known(k) };
+                    state.a = compute(code, state.a, operand);
                 }
             }
-            arrive(&mut store, &mut arriving[next], state, calls)?;
+            go(&mut store, &mut seen, next, arrival)?;
         }
     }
     Ok(seen)
 }
 
-fn arrive(store: &mut Store, at: &mut Vec<(State, Ref)>, state: State, calls: Ref) -> Result<(), TooLarge> {
-    if let Some((_, known)) = at.iter_mut().find(|s| s.0 == state) {
-        *known = store.ite(calls, Ref::TRUE, *known)?;
+fn arrive(store: &mut Store, at: &mut Vec<Arrival>, new: Arrival) -> Result<(), TooLarge> {
+    for known in at.iter_mut().filter(|known| known.state == new.state) {
+        match (&mut known.numbers, &new.numbers) {
+            (Some(numbers), Some(more)) if known.rest == new.rest => {
+                *numbers = ranges::union(numbers, more);
+                return Ok(());
+            }
+            (None, None) => {
+                known.rest = store.ite(known.rest, Ref::TRUE, new.rest)?;
+                return Ok(());
+            }
+            _ => {}
+        }
+    }
+    at.push(new);
+    if at.len() <= MOST {
         return Ok(());
     }
-    if at.len() < MOST_STATES {
-        at.push((state, calls));
-        return Ok(());
+    // One for each state, or one that knows nothing.
+    let all = std::mem::take(at);
+    let mut states: Vec<State> = Vec::new();
+    for arrival in &all {
+        if !states.contains(&arrival.state) {
+            states.push(arrival.state);
+        }
     }
-    let mut all = calls;
-    for (_, known) in at.drain(..) {
-        all = store.ite(known, Ref::TRUE, all)?;
+    let nothing = State { a: Value::Any, x: Value::Any, mem: [Value::Any; MEM_WORDS] };
+    for mut arrival in all {
+        if states.len() > MOST / 2 {
+            arrival.state = nothing;
+        }
+        let rest = whole(store, &arrival)?;
+        match at.iter_mut().find(|known| known.state == arrival.state) {
+            Some(known) => known.rest = store.ite(known.rest, Ref::TRUE, rest)?,
+            None => at.push(Arrival { numbers: None, rest, ..arrival }),
+        }
     }
-    at.push((State { a: Value::Any, x: Value::Any, mem: [Value::Any; MEM_WORDS] }, all));
     Ok(())
 }
 
+/// The calls as one condition.
+fn whole(store: &mut Store, arrival: &Arrival) -> Result<Ref, TooLarge> {
+    let Some(numbers) = &arrival.numbers else { return Ok(arrival.rest) };
+    let mut segments = vec![(0, Ref::FALSE)];
+    for &(start, end) in numbers {
+        if segments.last().is_some_and(|s| s.0 == start) {
+            segments.pop();
+        }
+        segments.push((start, Ref::TRUE));
+        segments.extend(end.checked_add(1).map(|after| (after, Ref::FALSE)));
+    }
+    let numbers = store.layer(Word::NR, &segments)?;
+    store.ite(numbers, arrival.rest, Ref::FALSE)
+}
+
 /// The calls that take the jump, and those that do not.
-fn branch(store: &mut Store, code: u16, k: u32, state: &State, calls: Ref) -> Result<(Ref, Ref), TooLarge> {
+fn branch(
+    store: &mut Store,
+    code: u16,
+    k: u32,
+    mut arrival: Arrival,
+) -> Result<(Option<Arrival>, Option<Arrival>), TooLarge> {
     let operand = match code {
-        op::JEQ_X | op::JGT_X | op::JGE_X | op::JSET_X => state.x,
+        op::JEQ_X | op::JGT_X | op::JGE_X | op::JSET_X => arrival.state.x,
         _ => Value::Known(k),
     };
-    let Value::Known(k) = operand else { return Ok((calls, calls)) };
+    let both = |arrival: Arrival| Ok((Some(arrival.clone()), Some(arrival)));
+    let Value::Known(k) = operand else { return both(arrival) };
     let test = match code {
         op::JEQ_K | op::JEQ_X => Test::Eq(k),
         op::JGT_K | op::JGT_X => Test::Gt(k),
         op::JGE_K | op::JGE_X => Test::Ge(k),
         _ => Test::Set(k),
     };
-    match state.a {
-        Value::Known(a) => Ok(if test.holds(a) { (calls, Ref::FALSE) } else { (Ref::FALSE, calls) }),
-        Value::Any => Ok((calls, calls)),
+    match arrival.state.a {
+        Value::Known(a) => Ok(if test.holds(a) { (Some(arrival), None) } else { (None, Some(arrival)) }),
+        Value::Any => both(arrival),
         Value::Word(word, mask) => {
+            if word == Word::NR
+                && let Some(numbers) = &arrival.numbers
+            {
+                if let Some(passing) = ranges::of_test(test, mask) {
+                    let part = |numbers: Ranges| {
+                        (!numbers.is_empty()).then(|| Arrival { numbers: Some(numbers), ..arrival.clone() })
+                    };
+                    let taken = ranges::intersection(numbers, &passing);
+                    let passed = ranges::intersection(numbers, &ranges::complement(&passing));
+                    return Ok((part(taken), part(passed)));
+                }
+                // A test that cuts the line of numbers to pieces.
+                arrival.rest = whole(store, &arrival)?;
+                arrival.numbers = None;
+            }
             let condition = store.branch(word, mask, test, Ref::TRUE, Ref::FALSE)?;
-            let taken = store.ite(condition, calls, Ref::FALSE)?;
-            let passed = store.ite(condition, Ref::FALSE, calls)?;
-            Ok((taken, passed))
+            let taken = store.ite(condition, arrival.rest, Ref::FALSE)?;
+            let passed = store.ite(condition, Ref::FALSE, arrival.rest)?;
+            let part = |rest| (rest != Ref::FALSE).then(|| Arrival { rest, ..arrival.clone() });
+            Ok((part(taken), part(passed)))
         }
     }
 }
