@@ -42,10 +42,65 @@ pub(super) struct Seen {
 #[derive(Clone)]
 struct Arrival {
     state: State,
-    /// Which numbers; `None` where `rest` says that as well.
-    numbers: Option<Ranges>,
-    /// What holds of the other words.
+    /// What each word may be, for those that are limited and not in `mixed`.
+    words: Vec<(Word, Ranges)>,
+    /// The words that `rest` is about, a bit each.
+    mixed: u16,
+    /// What holds of them.
     rest: Ref,
+}
+
+impl Arrival {
+    fn is_mixed(&self, word: Word) -> bool {
+        self.mixed >> word.index() & 1 == 1
+    }
+
+    /// The same calls with a word limited to these values; `None` if there are none.
+    fn with(&self, word: Word, values: Ranges) -> Option<Arrival> {
+        if values.is_empty() {
+            return None;
+        }
+        let mut new = self.clone();
+        match new.words.binary_search_by_key(&word, |w| w.0) {
+            Ok(at) => new.words[at].1 = values,
+            Err(at) => new.words.insert(at, (word, values)),
+        }
+        Some(new)
+    }
+
+    /// Takes in `other`, if both differ in the values of one word at most.
+    fn absorb(&mut self, other: &Arrival) -> bool {
+        let alike = self.state == other.state
+            && (self.mixed, self.rest) == (other.mixed, other.rest)
+            && self.words.len() == other.words.len()
+            && self.words.iter().zip(&other.words).all(|(a, b)| a.0 == b.0);
+        let mut differ = self.words.iter_mut().zip(&other.words).filter(|(a, b)| a.1 != b.1);
+        let (first, second) = if alike { (differ.next(), differ.next().is_some()) } else { return false };
+        match first {
+            _ if second => return false,
+            Some((mine, theirs)) => mine.1 = ranges::union(&mine.1, &theirs.1),
+            None => {}
+        }
+        true
+    }
+
+    /// Puts the limits of a word into `rest`.
+    fn mix(&mut self, store: &mut Store, word: Word) -> Result<(), TooLarge> {
+        self.mixed |= 1 << word.index();
+        let Ok(at) = self.words.binary_search_by_key(&word, |w| w.0) else { return Ok(()) };
+        let (_, values) = self.words.remove(at);
+        let mut segments = vec![(0, Ref::FALSE)];
+        for (start, end) in values {
+            if segments.last().is_some_and(|s| s.0 == start) {
+                segments.pop();
+            }
+            segments.push((start, Ref::TRUE));
+            segments.extend(end.checked_add(1).map(|after| (after, Ref::FALSE)));
+        }
+        let condition = store.layer(word, &segments)?;
+        self.rest = store.ite(condition, self.rest, Ref::FALSE)?;
+        Ok(())
+    }
 }
 
 /// More than this at one instruction are gathered into fewer.
@@ -58,7 +113,7 @@ pub(super) fn seen(program: &Program) -> Result<Vec<Seen>, TooLarge> {
     let mut store = Store::new(Limits { nodes: 1 << 19, steps: 20_000_000 });
     let mut arriving: Vec<Vec<Arrival>> = vec![Vec::new(); insns.len()];
     let state = State { a: Value::Known(0), x: Value::Known(0), mem: [Value::Known(0); MEM_WORDS] };
-    arriving[0].push(Arrival { state, numbers: Some(ranges::all()), rest: Ref::TRUE });
+    arriving[0].push(Arrival { state, words: Vec::new(), mixed: 0, rest: Ref::TRUE });
     for pc in 0..insns.len() {
         let insn = insns[pc];
         let arrivals = std::mem::take(&mut arriving[pc]);
@@ -119,18 +174,8 @@ pub(super) fn seen(program: &Program) -> Result<Vec<Seen>, TooLarge> {
 }
 
 fn arrive(store: &mut Store, at: &mut Vec<Arrival>, new: Arrival) -> Result<(), TooLarge> {
-    for known in at.iter_mut().filter(|known| known.state == new.state) {
-        match (&mut known.numbers, &new.numbers) {
-            (Some(numbers), Some(more)) if known.rest == new.rest => {
-                *numbers = ranges::union(numbers, more);
-                return Ok(());
-            }
-            (None, None) => {
-                known.rest = store.ite(known.rest, Ref::TRUE, new.rest)?;
-                return Ok(());
-            }
-            _ => {}
-        }
+    if at.iter_mut().any(|known| known.absorb(&new)) {
+        return Ok(());
     }
     at.push(new);
     if at.len() <= MOST {
@@ -149,28 +194,17 @@ fn arrive(store: &mut Store, at: &mut Vec<Arrival>, new: Arrival) -> Result<(), 
         if states.len() > MOST / 2 {
             arrival.state = nothing;
         }
-        let rest = whole(store, &arrival)?;
+        let limited: Vec<Word> = arrival.words.iter().map(|w| w.0).collect();
+        for word in limited {
+            arrival.mix(store, word)?;
+        }
+        arrival.mixed = u16::MAX;
         match at.iter_mut().find(|known| known.state == arrival.state) {
-            Some(known) => known.rest = store.ite(known.rest, Ref::TRUE, rest)?,
-            None => at.push(Arrival { numbers: None, rest, ..arrival }),
+            Some(known) => known.rest = store.ite(known.rest, Ref::TRUE, arrival.rest)?,
+            None => at.push(arrival),
         }
     }
     Ok(())
-}
-
-/// The calls as one condition.
-fn whole(store: &mut Store, arrival: &Arrival) -> Result<Ref, TooLarge> {
-    let Some(numbers) = &arrival.numbers else { return Ok(arrival.rest) };
-    let mut segments = vec![(0, Ref::FALSE)];
-    for &(start, end) in numbers {
-        if segments.last().is_some_and(|s| s.0 == start) {
-            segments.pop();
-        }
-        segments.push((start, Ref::TRUE));
-        segments.extend(end.checked_add(1).map(|after| (after, Ref::FALSE)));
-    }
-    let numbers = store.layer(Word::NR, &segments)?;
-    store.ite(numbers, arrival.rest, Ref::FALSE)
 }
 
 /// The calls that take the jump, and those that do not.
@@ -196,20 +230,16 @@ fn branch(
         Value::Known(a) => Ok(if test.holds(a) { (Some(arrival), None) } else { (None, Some(arrival)) }),
         Value::Any => both(arrival),
         Value::Word(word, mask) => {
-            if word == Word::NR
-                && let Some(numbers) = &arrival.numbers
-            {
+            if !arrival.is_mixed(word) {
                 if let Some(passing) = ranges::of_test(test, mask) {
-                    let part = |numbers: Ranges| {
-                        (!numbers.is_empty()).then(|| Arrival { numbers: Some(numbers), ..arrival.clone() })
-                    };
-                    let taken = ranges::intersection(numbers, &passing);
-                    let passed = ranges::intersection(numbers, &ranges::complement(&passing));
-                    return Ok((part(taken), part(passed)));
+                    let known =
+                        arrival.words.iter().find(|w| w.0 == word).map_or_else(ranges::all, |w| w.1.clone());
+                    let taken = ranges::intersection(&known, &passing);
+                    let passed = ranges::intersection(&known, &ranges::complement(&passing));
+                    return Ok((arrival.with(word, taken), arrival.with(word, passed)));
                 }
-                // A test that cuts the line of numbers to pieces.
-                arrival.rest = whole(store, &arrival)?;
-                arrival.numbers = None;
+                // A test that cuts the line of values to pieces.
+                arrival.mix(store, word)?;
             }
             let condition = store.branch(word, mask, test, Ref::TRUE, Ref::FALSE)?;
             let taken = store.ite(condition, arrival.rest, Ref::FALSE)?;

@@ -1,4 +1,4 @@
-//! Sets of numbers as ranges, for programs that compare `nr` hundreds of times.
+//! Sets of numbers as ranges, for programs that compare a word hundreds of times.
 
 use crate::diagram::words::Test;
 
@@ -10,7 +10,7 @@ pub(super) fn all() -> Ranges {
     vec![(0, u32::MAX)]
 }
 
-/// The numbers that pass a test of `nr & mask`, if they are few ranges.
+/// The values of a word that pass a test under a mask, if they are few ranges.
 pub(super) fn of_test(test: Test, mask: u32) -> Option<Ranges> {
     /// Below this bit a test cuts the line of numbers into more than 256 pieces.
     const LOWEST: u32 = 1 << 24;
