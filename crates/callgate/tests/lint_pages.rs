@@ -60,3 +60,22 @@ fn examples_of_whole_policies_are_policies() {
     }
     assert!(tried > 8, "{tried}");
 }
+
+/// The table of codes in the guide is complete and says the same.
+#[test]
+fn the_guide_lists_every_code() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/check.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    for info in lint::CODES {
+        let code = info.code;
+        let row = guide
+            .lines()
+            .find(|l| l.starts_with(&format!("| [{code}]")))
+            .unwrap_or_else(|| panic!("no {code}"));
+        let severity = info.severity.to_string();
+        assert!(
+            row.contains(&format!("| {severity} |")) && row.ends_with(&format!("| {} |", info.summary)),
+            "{row}"
+        );
+    }
+}

@@ -79,7 +79,8 @@ impl Line {
         let pieces = &self.0;
         let single = |p: &Piece| p.start == p.end;
         let inner = pieces.len().checked_sub(1).and_then(|last| pieces.get(1..last)).unwrap_or_default();
-        let Some(rest) = inner.iter().find(|p| !single(p)).or_else(|| pieces.iter().find(|p| !single(p))) else {
+        let Some(rest) = inner.iter().find(|p| !single(p)).or_else(|| pieces.iter().find(|p| !single(p)))
+        else {
             return false;
         };
         let singles = pieces.iter().filter(|p| p.target != rest.target && single(p)).count();
