@@ -1,5 +1,6 @@
 //! Chores of the callgate workspace: `cargo xtask CHORE`.
 
+mod bench;
 mod ci;
 mod codegen;
 mod conform;
@@ -14,6 +15,9 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
+  bench [--counts | --check | --corpus]
+                       measure the compiler; --counts writes bench/counts.txt, --check only compares;
+                       without an option, time it (in a release build)
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   conform [--count N] [--seed S] [--library PATH] [--show]
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
+        ["bench", options @ ..] => bench::run(options),
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),

@@ -1,12 +1,13 @@
 //! `tables/signature.rs`: the parameters of every call.
 
-mod cell;
+pub(crate) mod cell;
 mod ctype;
 mod role;
 
 use super::calls::Calls;
 use super::cell::ARCHES;
 use super::constant_row;
+use super::constant_set::Kind;
 use super::signature_row::{self, Declared};
 use crate::files::Result;
 use cell::{Cell, Cells};
@@ -34,11 +35,7 @@ struct Lists {
 
 /// Reads the signatures and what is known about their arguments.
 pub(crate) fn generate(calls: &Calls) -> Result<String> {
-    let sets: BTreeMap<String, (usize, bool)> = constant_row::read()?
-        .into_iter()
-        .enumerate()
-        .map(|(index, set)| (set.name, (index, set.kind == super::constant_set::Kind::Flags)))
-        .collect();
+    let sets = sets()?;
     let mut cells = Cells::read(calls, &sets)?;
     let mut lists = Lists::default();
     let mut common: BTreeMap<u16, Option<Range>> = BTreeMap::new();
@@ -97,6 +94,17 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
     }
     out.push_str("];\n");
     Ok(out)
+}
+
+/// Every set's index, and whether its members are flags.
+fn sets() -> Result<BTreeMap<String, (usize, bool)>> {
+    let sets = constant_row::read()?.into_iter().enumerate();
+    Ok(sets.map(|(index, set)| (set.name, (index, set.kind == Kind::Flags))).collect())
+}
+
+/// What `data/argument-roles.txt` says.
+pub(crate) fn cells(calls: &Calls) -> Result<Cells> {
+    Cells::read(calls, &sets()?)
 }
 
 fn print_range(range: Option<Range>) -> String {

@@ -6,7 +6,7 @@ use super::guards;
 use super::view::{Access, ArchView, Fixed, Permits, View, is, list, worst_first};
 use crate::diagnostic::Severity;
 use crate::syntax::action_text;
-use callgate_abi::twin::{self, Route};
+use callgate_abi::twin::{self, Kinship, Route};
 use callgate_abi::{Action, Kernel, Syscall};
 use std::collections::BTreeMap;
 
@@ -32,15 +32,22 @@ fn io_uring(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
     let Some(setup) = Syscall::from_name("io_uring_setup").and_then(|c| c.number(arch)) else { return };
     let Some(enter) = Syscall::from_name("io_uring_enter") else { return };
     let Some(witness) = view.permitted(arch, setup) else { return };
-    // An operation is news only if none of the calls it does the work of is open.
+    // An operation is news only if neither a call it does the work of nor one that does the same is open.
     let mut operations: BTreeMap<u16, (&'static str, Vec<Syscall>)> = BTreeMap::new();
     for route in twin::routes_through(enter).filter(|r| is_there(view, r)) {
-        operations.entry(route.value).or_insert((route.selector, Vec::new())).1.push(route.reaches);
+        // Passed through to drivers that expect it; few do, and a terminal's is not among them.
+        if route.reaches.name() != "ioctl" {
+            operations.entry(route.value).or_insert((route.selector, Vec::new())).1.push(route.reaches);
+        }
     }
+    let open = |call: Syscall| {
+        let same = twin::of(call).filter(|f| f.kinship == Kinship::Same).flat_map(|f| f.members());
+        std::iter::once(call).chain(same).any(|c| view.of(arch, c) == Some(Access::Open))
+    };
     let mut reached: Vec<(Syscall, &'static str)> = Vec::new();
     for (selector, calls) in operations.values() {
         let here: Vec<Syscall> = calls.iter().copied().filter(|c| c.number(arch).is_some()).collect();
-        if here.iter().all(|c| view.of(arch, *c) != Some(Access::Open)) {
+        if !here.iter().any(|c| open(*c)) {
             reached.extend(here.into_iter().map(|c| (c, *selector)));
         }
     }

@@ -104,7 +104,7 @@ fn compared_address(view: &View<'_>, arch: Arch, nr: u32, index: u8) -> Option<(
 fn exact_numbers(view: &View<'_>, arch: Arch, nr: u32, index: u8) -> bool {
     let passes =
         |fd: u64| view.find(arch, nr, &Fixed::arg(index, u64::MAX, fd), |a: &Action| a.permits()).is_some();
-    !passes(0x1e36) && !passes(0x2d5c_13) && (0..1024).any(passes)
+    !passes(0x1e36) && !passes(0x002d_5c13) && (0..1024).any(passes)
 }
 
 /// C6: descriptor numbers decide, and another call renumbers.

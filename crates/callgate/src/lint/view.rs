@@ -45,7 +45,8 @@ pub(super) struct ArchView {
 
 impl<'a> View<'a> {
     pub(super) fn new(combined: &Filter, options: &'a Options, home: &[Arch]) -> Result<View<'a>, TooLarge> {
-        let filter = combined.on_real_calls()?;
+        let asks_upper = (0..6).any(|i| combined.depends_on(Word::arg_hi(i)));
+        let filter = if asks_upper { combined.on_real_calls()? } else { combined.clone() };
         let (mut outcomes, mut words) = (Vec::new(), Vec::new());
         for i in 0..filter.node_count() {
             let node = filter.node(i);

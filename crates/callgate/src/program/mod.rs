@@ -13,7 +13,7 @@ pub(crate) use check::is_conditional;
 pub use check::{CheckError, CheckErrorKind};
 pub use code::Code;
 pub(crate) use run::alu;
-pub use run::{Execution, Final};
+pub use run::{Emulation, Execution, Final};
 
 use callgate_abi::{Endian, Insn};
 

@@ -28,6 +28,15 @@ pub enum Final {
     DividedByZero,
 }
 
+/// How the kernel's evaluation of a program for its cache ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Emulation {
+    /// Whether the call is allowed whatever its arguments, as far as the evaluator can see.
+    pub allows: bool,
+    /// How many instructions it looked at.
+    pub steps: u32,
+}
+
 impl Execution {
     /// The returned value as an action.
     pub fn action(&self) -> Action {
@@ -84,18 +93,23 @@ impl Program {
         }
     }
 
-    /// Whether the kernel's cache of always-allowed calls (Linux 5.11) would hold this number: its
-    /// evaluator follows loads of `nr` and `arch`, jumps on constants and `AND` with a constant to a
-    /// return of exactly `SECCOMP_RET_ALLOW`, and gives up at anything else.
+    /// Whether the kernel's cache of always-allowed calls (Linux 5.11) would hold this number.
+    pub fn always_allows(&self, token: u32, nr: u32) -> bool {
+        self.emulate(token, nr).allows
+    }
+
+    /// What the kernel does to fill its cache of always-allowed calls (Linux 5.11): its evaluator follows
+    /// loads of `nr` and `arch`, jumps on constants and `AND` with a constant to a return of exactly
+    /// `SECCOMP_RET_ALLOW`, and gives up at anything else.
     ///
     /// Source: `kernel/seccomp.c` (`seccomp_is_const_allow`).
-    pub fn always_allows(&self, token: u32, nr: u32) -> bool {
-        let mut a = 0u32;
-        let mut pc = 0usize;
+    pub fn emulate(&self, token: u32, nr: u32) -> Emulation {
+        let (mut a, mut pc, mut steps) = (0u32, 0usize, 0u32);
         loop {
             let insn = self.insns[pc];
             let k = insn.k;
             pc += 1;
+            steps += 1;
             let mut jump = |taken: bool| pc += usize::from(if taken { insn.jt } else { insn.jf });
             match insn.code {
                 op::LD_ABS if k == Word::NR.offset(self.endian) => a = nr,
@@ -106,8 +120,8 @@ impl Program {
                 op::JGT_K => jump(a > k),
                 op::JGE_K => jump(a >= k),
                 op::JSET_K => jump(a & k != 0),
-                op::RET_K => return k == Action::ALLOW.to_ret(),
-                _ => return false,
+                op::RET_K => return Emulation { allows: k == Action::ALLOW.to_ret(), steps },
+                _ => return Emulation { allows: false, steps },
             }
         }
     }

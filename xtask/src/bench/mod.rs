@@ -1,0 +1,25 @@
+//! How good the compiler is: counts that do not depend on the machine, and times as ratios within one run.
+
+mod cases;
+mod corpus;
+mod counts;
+mod measure;
+mod mix;
+mod rules;
+mod subject;
+mod time;
+
+use crate::files::Result;
+
+const USAGE: &str = "usage: cargo xtask bench [--counts | --check | --corpus]";
+
+/// Runs the chore with its arguments.
+pub(crate) fn run(args: &[&str]) -> Result<()> {
+    match args {
+        [] => time::print(),
+        ["--counts"] => counts::write(),
+        ["--check"] => counts::check(),
+        ["--corpus"] => corpus::print(),
+        _ => Err(USAGE.to_string()),
+    }
+}

@@ -1,0 +1,158 @@
+//! How long compiling takes, side by side: every policy by every compiler in turn, round after round, the
+//! shortest time of each.
+
+use super::rules;
+use super::subject::{self, Subject};
+use crate::files::Result;
+use crate::libseccomp::{Library, Optimize, Spec, USUAL};
+use callgate::syntax::parse;
+use std::hint::black_box;
+use std::time::Instant;
+
+/// Rounds; what is slow is built once in each.
+const ROUNDS: u32 = 30;
+/// A library that takes this long is asked in few rounds only.
+const SLOW: u64 = 5_000_000;
+
+/// Compiling the policy of 350 calls for three ABIs, the proof included, must stay below this.
+const LIMIT: (&str, u64) = ("many-3", 5_000_000);
+
+/// Prints the table.
+pub(super) fn print() -> Result<()> {
+    if cfg!(debug_assertions) {
+        return Err(
+            "times of a debug build mean nothing: run it with `cargo run --release -p xtask -- bench`".into(),
+        );
+    }
+    let mut library = Library::open(USUAL)?;
+    match &library {
+        Some(library) => println!(
+            "libseccomp {}, seccompiler 0.5; microseconds, the shortest of {ROUNDS} rounds",
+            library.version
+        ),
+        None => println!(
+            "libseccomp is not installed; seccompiler 0.5; microseconds, the shortest of {ROUNDS} rounds"
+        ),
+    }
+    println!(
+        "{:<14} {:>8} {:>8} {:>11} {:>11} {:>11} {:>8}",
+        "policy", "parse", "compile", "libseccomp1", "libseccomp2", "seccompiler", "ratio"
+    );
+    let mut rows = Vec::new();
+    for subject in subject::shipped()? {
+        rows.push(Row::new(subject, library.as_mut())?);
+    }
+    for round in 0..ROUNDS {
+        for row in &mut rows {
+            row.round(round, library.as_mut())?;
+        }
+    }
+    for row in &rows {
+        row.print();
+    }
+    let limited = rows.iter().find(|row| row.subject.name == LIMIT.0).and_then(|row| row.compile);
+    match limited {
+        Some(took) if took <= LIMIT.1 => Ok(()),
+        Some(took) => Err(format!("{}: compiled in {took} ns, the limit is {} ns", LIMIT.0, LIMIT.1)),
+        None => Err(format!("there is no policy {}", LIMIT.0)),
+    }
+}
+
+struct Row {
+    subject: Subject,
+    text: String,
+    /// What libseccomp is told: without the calls it does not know, which can only make it faster.
+    spec: Option<Spec>,
+    parse: Option<u64>,
+    compile: Option<u64>,
+    linear: Option<u64>,
+    tree: Option<u64>,
+    seccompiler: Option<u64>,
+}
+
+impl Row {
+    fn new(subject: Subject, library: Option<&mut Library>) -> Result<Row> {
+        // One text, without a second file.
+        let text = subject.policy.to_string();
+        let mut spec = rules::libseccomp(&subject.policy);
+        if let (Some(library), Some(spec)) = (library, &mut spec) {
+            let mut known = Vec::new();
+            for rule in spec.rules.drain(..) {
+                if library.can_name(rule.call)? {
+                    known.push(rule);
+                }
+            }
+            spec.rules = known;
+        }
+        let (parse, compile, linear, tree, seccompiler) = (None, None, None, None, None);
+        Ok(Row { subject, text, spec, parse, compile, linear, tree, seccompiler })
+    }
+
+    fn round(&mut self, round: u32, library: Option<&mut Library>) -> Result<()> {
+        let policy = &self.subject.policy;
+        shorter(
+            &mut self.parse,
+            time(|| {
+                let parsed =
+                    parse(&self.subject.name, &self.text, &mut |_: &str, _: &str| Err(String::new()));
+                parsed.policy.map(|_| ()).ok_or_else(|| format!("{}: does not parse back", self.subject.name))
+            })?,
+        );
+        shorter(
+            &mut self.compile,
+            time(|| policy.compile().map(|program| drop(black_box(program))).map_err(|e| e.to_string()))?,
+        );
+        if let (Some(library), Some(spec)) = (library, &self.spec) {
+            for (optimize, best) in [(Optimize::Linear, &mut self.linear), (Optimize::Tree, &mut self.tree)] {
+                if round > 2 && best.is_none_or(|ns| ns > SLOW) {
+                    continue;
+                }
+                match library.time(spec, optimize, 2)? {
+                    Ok(took) => shorter(best, took),
+                    Err(why) if round == 0 => eprintln!("{}: libseccomp: {why:?}", self.subject.name),
+                    Err(_) => {}
+                }
+            }
+        }
+        if let Some(filter) = rules::seccompiler(policy) {
+            shorter(
+                &mut self.seccompiler,
+                time(|| {
+                    let program: seccompiler::BpfProgram =
+                        filter.try_into().map_err(|e| format!("seccompiler: {e}"))?;
+                    drop(black_box(program));
+                    Ok(())
+                })?,
+            );
+        }
+        Ok(())
+    }
+
+    fn print(&self) {
+        let shown = |ns: Option<u64>| ns.map_or("-".to_string(), |ns| format!("{:.1}", ns as f64 / 1000.0));
+        let ratio = match (self.compile, self.tree) {
+            (Some(ours), Some(theirs)) => format!("1/{:.1}", theirs as f64 / ours as f64),
+            _ => "-".to_string(),
+        };
+        println!(
+            "{:<14} {:>8} {:>8} {:>11} {:>11} {:>11} {:>8}",
+            self.subject.name,
+            shown(self.parse),
+            shown(self.compile),
+            shown(self.linear),
+            shown(self.tree),
+            shown(self.seccompiler),
+            ratio
+        );
+    }
+}
+
+fn shorter(best: &mut Option<u64>, took: u64) {
+    *best = Some(best.map_or(took, |best| best.min(took)));
+}
+
+fn time(run: impl FnOnce() -> Result<()>) -> Result<u64> {
+    let start = Instant::now();
+    run()?;
+    Ok(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+}
