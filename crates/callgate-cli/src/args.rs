@@ -11,15 +11,20 @@ use std::path::PathBuf;
 
 /// Write, compile, prove, run and read back Linux system-call filters
 #[derive(Parser, Debug)]
-#[command(name = "callgate", version, disable_help_subcommand = true, propagate_version = true)]
+#[command(name = "callgate", version, disable_help_subcommand = true, disable_help_flag = true)]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
+    after_help = "Inputs: a policy or a filter in any format, as a file or `-`; FILE#PART for a part of one; a\n\
+    built-in policy's name; `pid:N` or `--pid N` for what a process is filtered by.\n\
+    Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
     `run`: the command's own, 125 when callgate failed before it, 126/127 as a shell, 128+signal."
 )]
 pub(crate) struct Cli {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
+    /// Print help; `callgate help VERB` says more
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
+    pub(crate) help: Option<bool>,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }

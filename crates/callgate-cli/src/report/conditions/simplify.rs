@@ -11,6 +11,9 @@ pub(super) fn simplify(condition: &Cond, call: Option<(Syscall, Arch)>) -> Cond 
 /// Ranges of values from first to last, ascending, with gaps in between.
 type Ranges = Vec<(u64, u64)>;
 
+/// What is left of 64 bits when the values of unsigned and of signed 32-bit numbers are taken out.
+const NO_INT: (u64, u64) = (0x1_0000_0000, 0xffff_ffff_7fff_ffff);
+
 /// An argument and how much of it is looked at.
 type Operand = (ArgIndex, Width);
 
@@ -133,6 +136,12 @@ impl Simplify {
         match (&ranges[..], &others[..]) {
             ([(0, last)], _) if members.len() == 1 => return with(Op::Le(*last)),
             ([(first, last)], _) if members.len() == 1 && *last == all => return with(Op::Ge(*first)),
+            _ => {}
+        }
+        let range = |(low, high)| Cond::Any(vec![Cond::All(vec![with(Op::Ge(low)), with(Op::Le(high))])]);
+        match (&ranges[..], &others[..]) {
+            ([only], _) if *only == NO_INT => return range(NO_INT),
+            (_, [only]) if *only == NO_INT => return Cond::Not(Box::new(range(NO_INT))),
             _ => {}
         }
         const LISTED: usize = 16;
