@@ -150,8 +150,8 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
         return Err(Failure::input(format!("{name}: empty; a policy has at least a default action")));
     }
     let found = container::detect(bytes);
-    if let Some(Detected { container: container @ (Container::Asm | Container::Ceccomp), .. }) = &found
-        && is_assembly(bytes)
+    if let Some(Detected { container, .. }) = &found
+        && is_distinct(*container, bytes)
     {
         return Ok(As::Program(Some(*container)));
     }
@@ -170,17 +170,41 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
             format => As::Policy(format),
         });
     }
-    if let Some(found) = found {
+    // Few short words are base64 digits, too.
+    if let Some(found) = found
+        && !is_policy(bytes)
+    {
         return Ok(As::Program(Some(found.container)));
     }
     Ok(As::Policy(Format::Callgate))
 }
 
-/// Whether a line is one that only an assembler takes.
-fn is_assembly(bytes: &[u8]) -> bool {
+/// Whether the first statement begins as those of callgate's language do.
+fn is_policy(bytes: &[u8]) -> bool {
+    const WORDS: [&str; 8] = ["action", "allow", "arch", "default", "errno", "foreign", "group", "include"];
     let text = String::from_utf8_lossy(bytes);
-    text.lines()
-        .any(|line| [".arch ", "A = ", "$A = "].iter().any(|start| line.trim_start().starts_with(start)))
+    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let word = lines.next().and_then(|l| l.split([' ', '(']).next());
+    word.is_some_and(|word| WORDS.contains(&word))
+}
+
+/// Whether no policy could be taken for this wrapping.
+fn is_distinct(container: Container, bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    match container {
+        Container::Asm | Container::SeccompToolsAsm => {
+            let starts = [".arch ", "A = ", "$A = "];
+            text.lines().any(|line| starts.iter().any(|start| line.trim_start().starts_with(start)))
+        }
+        Container::C | Container::Bytes | Container::Rust => text.contains("sock_filter"),
+        Container::Macros
+        | Container::Strace
+        | Container::Tcpdump
+        | Container::XtBpf
+        | Container::SeccompTools
+        | Container::Ceccomp => true,
+        _ => false,
+    }
 }
 
 fn program(

@@ -30,7 +30,10 @@ pub(super) fn unlowered(policy: &Policy, e: &LowerError) -> String {
         Policy { rules, ..policy.clone() }
     };
     let culprit = conditional(policy).into_iter().find(|call| alone(*call).lower().is_err());
-    culprit.map_or_else(|| e.to_string(), |call| format!("{e}: {}", rules(policy, call)))
+    culprit.map_or_else(
+        || e.to_string(),
+        |call| format!("{e}: {} alone does, with {}", call.name(), rules(policy, call)),
+    )
 }
 
 /// `ioctl takes 2431 of them (600 rules, from web.cg:3 to web.cg:602)`.
@@ -69,9 +72,9 @@ fn rules(policy: &Policy, call: Syscall) -> String {
     let rules: Vec<&Rule> = policy.rules.iter().filter(|r| names(r, call)).collect();
     match &rules[..] {
         [] => format!("no rule names {}", call.name()),
-        [one] => format!("{}: a rule at {}", call.name(), one.origin),
+        [one] => format!("the rule at {}", one.origin),
         [first, .., last] => {
-            format!("{}: {} rules, from {} to {}", call.name(), rules.len(), first.origin, last.origin)
+            format!("{} rules, from {} to {}", rules.len(), first.origin, last.origin)
         }
     }
 }

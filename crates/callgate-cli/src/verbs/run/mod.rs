@@ -23,6 +23,8 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     if args.exec {
         return Err(failed(command.exec()));
     }
+    // Who kills callgate means the command.
+    let command = command.die_with_parent();
     let name = args.command[0].display();
     let what = Policy { input: &input, program: &program };
     if args.report {
