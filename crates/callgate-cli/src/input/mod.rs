@@ -136,10 +136,15 @@ enum As {
 }
 
 impl As {
+    /// What a user says it is.
     fn of(format: Format) -> As {
+        if format == Format::Bpf { As::Program(Some(Container::Binary)) } else { As::of_any(format) }
+    }
+
+    /// What it was found to be: of programs, the wrapping is not known yet.
+    fn of_any(format: Format) -> As {
         match format {
-            Format::Bpf => As::Program(Some(Container::Binary)),
-            Format::C | Format::Rust | Format::Asm | Format::Disasm => As::Program(None),
+            Format::Bpf | Format::C | Format::Rust | Format::Asm | Format::Disasm => As::Program(None),
             format => As::Policy(format),
         }
     }
@@ -163,20 +168,17 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
             why.join("; ")
         )));
     }
+    let as_policy =
+        callgate_formats::detect(Some(Path::new(name)), bytes).map(|found| As::of_any(found.format));
     // The readers of policies do not know every wrapping of a program.
-    if let Some(found) = callgate_formats::detect(Some(Path::new(name)), bytes) {
-        return Ok(match found.format {
-            Format::Bpf | Format::C | Format::Rust | Format::Asm | Format::Disasm => As::Program(None),
-            format => As::Policy(format),
-        });
+    match (as_policy, found) {
+        (Some(policy @ As::Policy(_)), _) => Ok(policy),
+        // A few short words are base64 digits, too.
+        _ if is_policy(bytes) => Ok(As::Policy(Format::Callgate)),
+        (Some(program), _) => Ok(program),
+        (None, Some(found)) => Ok(As::Program(Some(found.container))),
+        (None, None) => Ok(As::Policy(Format::Callgate)),
     }
-    // Few short words are base64 digits, too.
-    if let Some(found) = found
-        && !is_policy(bytes)
-    {
-        return Ok(As::Program(Some(found.container)));
-    }
-    Ok(As::Policy(Format::Callgate))
 }
 
 /// Whether the first statement begins as those of callgate's language do.

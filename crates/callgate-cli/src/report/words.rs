@@ -46,7 +46,8 @@ fn argument(param: &Param, value: u64, args: &[u64; 6], arch: Arch) -> String {
         let mut name = String::new();
         // Writing to a string cannot fail.
         let _ = describe(set, value, arch, &mut name);
-        return name;
+        // Nobody writes a mode of nothing in octal.
+        return if name == "0o0" { "0".to_owned() } else { name };
     }
     let wide = if narrow { i64::from(value as u32 as i32) } else { value.cast_signed() };
     if param.signed && (-4096..0).contains(&wide) { wide.to_string() } else { number(value) }
