@@ -8,6 +8,9 @@ pub(crate) use wrap::wrap;
 use callgate::syntax::condition_text;
 use callgate::{Arch, Cond, Syscall};
 
+/// Nobody reads a condition of more comparisons than this.
+pub(crate) const READABLE: usize = 300;
+
 /// The condition in the policy language, simplified; what simplification cannot change is what it means.
 pub(crate) fn text(condition: &Cond, call: Option<(Syscall, Arch)>) -> String {
     let text = condition_text(&simplify::simplify(condition, call), call);

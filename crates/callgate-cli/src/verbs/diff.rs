@@ -21,7 +21,8 @@ struct Row {
     arch: Option<Arch>,
     calls: Vec<Syscall>,
     numbers: Vec<RangeInclusive<u32>>,
-    when: Cond,
+    /// `None` if it is too long to be spelled out.
+    when: Option<Cond>,
     change: Change,
     before: Action,
     after: Action,
@@ -89,12 +90,12 @@ fn changes(
     beside: &Diagram<(Action, Action)>,
     arch: Option<Arch>,
 ) -> Result<Vec<Row>, callgate::RenderError> {
-    let survey = beside.survey(arch, |(a, b)| i64::from(a == b))?;
+    let survey = beside.survey_within(arch, |(a, b)| i64::from(a == b), conditions::READABLE)?;
     let mut rows = Vec::new();
     let token = arch.map_or_else(|| beside.foreign_token(), |a| a.token());
     let here = beside.restrict(Word::ARCH, token);
     for behaviour in survey.behaviours {
-        let (calls, numbers) = (behaviour.calls, behaviour.numbers);
+        let (calls, numbers, spelled) = (behaviour.calls, behaviour.numbers, behaviour.spelled);
         let nr =
             calls.first().zip(arch).and_then(|(c, a)| c.number(a)).or(numbers.first().map(|r| *r.start()));
         let Some(nr) = nr else { continue };
@@ -103,6 +104,7 @@ fn changes(
             let Some(found) = here.restrict(Word::NR, nr).witness(|p| *p == pair) else { continue };
             let witness = SeccompData { arch: token, nr, ..found };
             let (calls, numbers) = (calls.clone(), numbers.clone());
+            let when = spelled.then_some(when);
             rows.push(Row { arch, calls, numbers, when, change, before: pair.0, after: pair.1, witness });
         }
     }
@@ -151,8 +153,9 @@ fn alike(rows: &[Row]) -> Vec<(Paragraph, Vec<Option<Arch>>)> {
         let list = calls::words(row.arch, &row.calls, &row.numbers);
         let call = row.calls.first().copied().zip(row.arch);
         let condition = match &row.when {
-            Cond::True => String::new(),
-            when => format!(" if {}", conditions::text(when, call)),
+            Some(Cond::True) => String::new(),
+            Some(when) => format!(" if {}", conditions::text(when, call)),
+            None => format!(" by more than {} comparisons", conditions::READABLE),
         };
         let (before, after) = (words::action(row.before, row.arch), words::action(row.after, row.arch));
         let outcome = format!("{before} -> {after}{condition}");
@@ -183,8 +186,9 @@ fn row_json(row: &Row) -> Value {
         },
         "calls": row.calls.iter().map(|c| c.name()).collect::<Vec<_>>(),
         "numbers": row.numbers.iter().map(|r| json!([r.start(), r.end()])).collect::<Vec<_>>(),
-        "when": (row.when != Cond::True)
-            .then(|| condition_text(&row.when, row.calls.first().copied().zip(row.arch))),
+        "when": row.when.as_ref().filter(|when| **when != Cond::True)
+            .map(|when| condition_text(when, row.calls.first().copied().zip(row.arch))),
+        "spelled": row.when.is_some(),
         "before": words::action(row.before, row.arch),
         "after": words::action(row.after, row.arch),
         "witness": words::call_json(&row.witness),
