@@ -115,7 +115,7 @@ fn what_is_found_is_so() {
     .collect();
     calls.extend(Syscall::all().step_by(17));
     let (mut found, mut kinds) = (0, std::collections::BTreeSet::new());
-    for _ in 0..400 {
+    for _ in 0..150 {
         let (a, b) = (policy(&mut rng, &calls), policy(&mut rng, &calls));
         let code = Code::from(&match a.compile() {
             Ok(program) => program,
@@ -147,5 +147,5 @@ fn what_is_found_is_so() {
             }
         }
     }
-    assert!(found > 1000 && kinds.len() > 25, "{found} {kinds:?}");
+    assert!(found > 400 && kinds.len() > 25, "{found} {kinds:?}");
 }

@@ -113,7 +113,7 @@ fn concerns(rule: &Rule, arch: Arch, nr: u32) -> bool {
 /// Arguments for which all of these hold, if looking at the numbers they name finds some.
 fn satisfying(case: &Case, arch: Arch) -> Option<[u64; 6]> {
     let mut args = [0u64; 6];
-    for index in 0..6 {
+    for (index, arg) in args.iter_mut().enumerate() {
         let mine: Vec<&ArgCmp> = case.iter().filter(|c| usize::from(c.arg.get()) == index).collect();
         let set = mine.iter().fold(0, |bits, c| match c.op {
             Op::MaskedEq { value, .. } => bits | value,
@@ -130,7 +130,7 @@ fn satisfying(case: &Case, arch: Arch) -> Option<[u64; 6]> {
             });
         }
         let narrow = |v: u64, cmp: &ArgCmp| if cmp.width == Width::W32 { v & 0xffff_ffff } else { v };
-        args[index] = candidates.into_iter().map(|v| mine.iter().fold(v, |v, c| narrow(v, c))).find(|v| {
+        *arg = candidates.into_iter().map(|v| mine.iter().fold(v, |v, c| narrow(v, c))).find(|v| {
             let mut data = SeccompData { arch: arch.token(), ..SeccompData::default() };
             data.args[index] = *v;
             mine.iter().all(|c| c.holds(arch, &data))

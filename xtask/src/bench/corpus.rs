@@ -37,7 +37,7 @@ pub(super) fn print() -> Result<()> {
         }
         summary(&against);
     }
-    println!("\nFilters found in the wild, and what they compile to again, {}:", "calls as traced");
+    println!("\nFilters found in the wild, and what they compile to again, calls as traced:");
     println!("{}", heading("filter", "compiler"));
     for file in sorted(&folder.join("filters"), "bpf")? {
         wild(&file, &traced)?;
