@@ -318,7 +318,7 @@ import os, pty, sys, time, select
 binary, policy = sys.argv[1:3]
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+    os.execvp("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"])
 seen = b""
 def expect(text, patience=15):
     global seen
@@ -330,30 +330,33 @@ def expect(text, patience=15):
     seen = seen[seen.index(text) + len(text):]
 def type(text):
     os.write(terminal, text)
-type(b"PS1=; export PS1; stty -echo; echo be''gin\n")
+def shell(text):
+    expect(b"ready>")
+    type(text + b"\n")
+type(b"stty -echo; PS1='ready>'; echo be''gin\n")
 expect(b"begin")
 run = f"{binary} run {policy} --".encode()
-type(run + b" python3 -c 'import os; print(os.isatty(0), os.isatty(1), os.tcgetpgrp(0) == os.getpgrp())'\n")
+shell(run + b" python3 -c 'import os; print(os.isatty(0), os.isatty(1), os.tcgetpgrp(0) == os.getpgrp())'")
 expect(b"True True True")
-type(run + b" sh -c 'echo started; exec sleep 60'\n")
+shell(run + b" sh -c 'echo sta''rted; exec sleep 60'")
 expect(b"started")
 type(b"\x03")
-type(b"echo status $?\n")
+shell(b"echo status $?")
 expect(b"status 130")
-type(run + b" sh -c 'echo again; exec sleep 60'\n")
+shell(run + b" sh -c 'echo ag''ain; exec sleep 60'")
 expect(b"again")
 type(b"\x1a")
 expect(b"Stopped")
-type(b"fg\n")
+shell(b"fg")
 expect(b"exec sleep 60")
 type(b"\x03")
-type(b"echo after $?\n")
+shell(b"echo after $?")
 expect(b"after 130")
-type(run + b" cat\n")
+shell(run + b" sh -c 'stty echo; cat; stty -echo'")
 type(b"typed\n")
-expect(b"typed")
+expect(b"typed\r\ntyped")
 type(b"\x04")
-type(b"exit 9\n")
+shell(b"exit 9")
 _, status = os.waitpid(pid, 0)
 sys.exit(0 if os.WEXITSTATUS(status) == 9 else f"the shell ended with {status}")
 "#;
