@@ -346,6 +346,8 @@ type(b"\x1a")
 expect(b"Stopped")
 type(b"fg\n")
 expect(b"exec sleep 60")
+# The shell names the job before it hands the terminal over.
+time.sleep(1)
 type(b"\x03")
 type(b"echo after $?\n")
 expect(b"after 130")
