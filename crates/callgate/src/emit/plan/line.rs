@@ -63,7 +63,11 @@ impl Line {
         if let Some(hot) = hot
             && (pieces[hot].weight * 100 >= whole * HOT && pieces[hot].weight > 0 || self.is_chain())
         {
-            return Step::Equal { value: pieces[hot].start, target: pieces[hot].target, rest: self.without(hot) };
+            return Step::Equal {
+                value: pieces[hot].start,
+                target: pieces[hot].target,
+                rest: self.without(hot),
+            };
         }
         let at = self.cut(whole);
         let (below, from) = pieces.split_at(at);

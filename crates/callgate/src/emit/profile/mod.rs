@@ -32,7 +32,9 @@ impl Profile {
     /// The profile that ships: real workloads, measured for this project (the file says which).
     pub fn shipped() -> &'static Profile {
         static SHIPPED: OnceLock<Profile> = OnceLock::new();
-        SHIPPED.get_or_init(|| Profile::parse(include_str!("default.txt")).expect("the shipped profile is well-formed"))
+        SHIPPED.get_or_init(|| {
+            Profile::parse(include_str!("default.txt")).expect("the shipped profile is well-formed")
+        })
     }
 
     /// Every call counts alike.
