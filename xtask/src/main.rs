@@ -6,6 +6,7 @@ mod crosscheck;
 mod data;
 mod files;
 mod import;
+mod suite;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ usage: cargo xtask CHORE
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   crosscheck           compare data/ with tables that others made
+  suite [...]          libseccomp's own tests on this project's library; `suite --help` says how
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
 ";
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         ["crosscheck"] => crosscheck::run(),
         ["import-kernel", tree] => import::kernel(tree, None),
         ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
+        ["suite", rest @ ..] => suite::run(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())

@@ -22,7 +22,10 @@ pub(crate) fn generate(_calls: &Calls) -> Result<String> {
     let mut out = String::from("use crate::arch::Arch;\nuse crate::constant::{Kind, SetRow};\n\n");
     columns(&mut out);
 
-    let _ = writeln!(out, "/// Every name, sorted, one after the other.\npub(crate) static NAMES: &str = concat!(");
+    let _ = writeln!(
+        out,
+        "/// Every name, sorted, one after the other.\npub(crate) static NAMES: &str = concat!("
+    );
     for name in &names {
         let _ = writeln!(out, "{name:?},");
     }
@@ -49,7 +52,11 @@ pub(crate) fn generate(_calls: &Calls) -> Result<String> {
         "VALUES: &[u16]",
         values,
     );
-    let _ = writeln!(out, "/// How long a row of `ROWS` is.\npub(crate) const COLUMNS: usize = {};\n", ARCHES.len());
+    let _ = writeln!(
+        out,
+        "/// How long a row of `ROWS` is.\npub(crate) const COLUMNS: usize = {};\n",
+        ARCHES.len()
+    );
     let doc = "Indices of values by column, row after row; all bits set where there is none.";
     list(&mut out, doc, "ROWS: &[u16]", rows.iter().flatten());
     sets_table(&mut out, &sets, &names)?;

@@ -34,7 +34,9 @@ impl Kind {
     /// The kind with this word.
     pub(crate) fn parse(row: &Row, word: &str) -> Result<Kind> {
         let all = [Kind::Values, Kind::Flags, Kind::Union, Kind::Choice];
-        all.into_iter().find(|k| k.word() == word).ok_or(row.error(format_args!("'{word}' is no kind of set")))
+        all.into_iter()
+            .find(|k| k.word() == word)
+            .ok_or(row.error(format_args!("'{word}' is no kind of set")))
     }
 }
 

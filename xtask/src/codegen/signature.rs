@@ -77,13 +77,19 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
     out.push_str("pub(crate) static COMMON: &[(u16, u8)] = &[\n");
     for index in 0..calls.names().len() {
         let index = u16::try_from(index).map_err(|e| e.to_string())?;
-        let range = common.get(&index).ok_or(format!("{SIGNATURES} lacks {}", calls.names()[usize::from(index)]))?;
+        let range =
+            common.get(&index).ok_or(format!("{SIGNATURES} lacks {}", calls.names()[usize::from(index)]))?;
         let _ = write!(out, "{},", print_range(*range));
     }
     out.push_str("];\n\n/// By call, for the architectures (columns, as bits) that differ.\n");
     out.push_str("pub(crate) static VARIANTS: &[(u16, u32, (u16, u8))] = &[\n");
     for (call, mask, range) in variants {
-        let _ = writeln!(out, "({call}, {mask:#x}, {}), // {}", print_range(range), calls.names()[usize::from(call)]);
+        let _ = writeln!(
+            out,
+            "({call}, {mask:#x}, {}), // {}",
+            print_range(range),
+            calls.names()[usize::from(call)]
+        );
     }
     out.push_str("];\n");
     Ok(out)
@@ -151,9 +157,11 @@ impl Described<'_> {
         let ctype = &self.declared.ctype;
         let size = ctype::size(ctype).ok_or(format!("how wide is {ctype}?"))?;
         let set = self.cell.as_ref().and_then(|c| c.set.as_ref());
-        let set = set.map(|name| sets.get(name).map(|s| (name, s)).ok_or(format!("no set {name}"))).transpose()?;
+        let set =
+            set.map(|name| sets.get(name).map(|s| (name, s)).ok_or(format!("no set {name}"))).transpose()?;
         let given = self.cell.as_ref().and_then(|c| c.role);
-        let role = given.unwrap_or_else(|| role::of(self.name(), ctype, set.map(|(name, s)| (name.as_str(), s.1))));
+        let role =
+            given.unwrap_or_else(|| role::of(self.name(), ctype, set.map(|(name, s)| (name.as_str(), s.1))));
         let set = set.map_or("None".to_owned(), |(_, (index, _))| format!("Some(Set({index}))"));
         let selector = match self.cell.as_ref().and_then(|c| c.selector.as_deref()) {
             None => "None".to_owned(),

@@ -37,7 +37,8 @@ impl Cells {
         for row in data::rows(PATH)? {
             let (names, rest) = row.text.split_once(':').ok_or(row.error("expected CALLS: CELLS"))?;
             let first = cells.all.len();
-            let parsed = rest.split_whitespace().map(|c| cell(&row, c, sets)).collect::<Result<Vec<Cell>>>()?;
+            let parsed =
+                rest.split_whitespace().map(|c| cell(&row, c, sets)).collect::<Result<Vec<Cell>>>()?;
             let end = first + parsed.len();
             for name in names.split(',') {
                 calls.index(name).ok_or(row.error(format_args!("no table has a call {name}")))?;
@@ -68,7 +69,9 @@ impl Cells {
     /// Fails when a cell is about no argument at all.
     pub(crate) fn check_used(&self) -> Result<()> {
         match self.all.iter().find(|c| !c.2) {
-            Some((row, cell, _)) => Err(row.error(format_args!("no such call has an argument {}", cell.name))),
+            Some((row, cell, _)) => {
+                Err(row.error(format_args!("no such call has an argument {}", cell.name)))
+            }
             None => Ok(()),
         }
     }

@@ -33,5 +33,17 @@ pub(crate) fn of(name: &str, ctype: &str, set: Option<(&str, bool)>) -> &'static
 
 const PATHS: &[&str] = &["from_pathname", "path", "pathname", "to_pathname"];
 const ADDRESSES: &[&str] = &["addr", "start", "end"];
-const SIZES: &[&str] =
-    &["addrlen", "count", "iovcnt", "len", "length", "liovcnt", "maxevents", "nbytes", "nfds", "riovcnt", "size", "vlen"];
+const SIZES: &[&str] = &[
+    "addrlen",
+    "count",
+    "iovcnt",
+    "len",
+    "length",
+    "liovcnt",
+    "maxevents",
+    "nbytes",
+    "nfds",
+    "riovcnt",
+    "size",
+    "vlen",
+];

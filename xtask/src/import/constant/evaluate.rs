@@ -54,7 +54,11 @@ pub(crate) fn preprocess(arguments: &[String], source: &str) -> Result<Preproces
 }
 
 /// The values of the expressions that are integer constants.
-pub(crate) fn values(arguments: &[String], source: &str, expressions: &[String]) -> Result<BTreeMap<String, u64>> {
+pub(crate) fn values(
+    arguments: &[String],
+    source: &str,
+    expressions: &[String],
+) -> Result<BTreeMap<String, u64>> {
     let mut left: Vec<&String> = expressions.iter().collect();
     loop {
         if left.is_empty() {
@@ -93,7 +97,16 @@ fn run(arguments: &[String], mode: &[&str], source: &str) -> Result<(bool, Strin
     let mut child = Command::new("gcc")
         .args(arguments)
         .args(mode)
-        .args(["-ftrack-macro-expansion=0", "-fno-diagnostics-show-caret", "-fmax-errors=0", "-x", "c", "-o", "-", "-"])
+        .args([
+            "-ftrack-macro-expansion=0",
+            "-fno-diagnostics-show-caret",
+            "-fmax-errors=0",
+            "-x",
+            "c",
+            "-o",
+            "-",
+            "-",
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -137,7 +150,8 @@ fn words(assembly: &str) -> Result<Vec<u64>> {
             _ => break,
         }
     }
-    let words = bytes.chunks_exact(8).map(|c| c.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    let words =
+        bytes.chunks_exact(8).map(|c| c.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     Ok(words.collect())
 }
 

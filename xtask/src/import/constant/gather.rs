@@ -172,7 +172,12 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    fn ioctls(&self, folder: &IoctlFolder, header: &str, known: &BTreeSet<String>) -> Result<Option<GatheredSet>> {
+    fn ioctls(
+        &self,
+        folder: &IoctlFolder,
+        header: &str,
+        known: &BTreeSet<String>,
+    ) -> Result<Option<GatheredSet>> {
         let path = self.path(header);
         if !files::read(&path)?.contains("_IO") {
             return Ok(None);
@@ -203,8 +208,7 @@ impl Reader<'_> {
             .collect();
         let public = |name: &str| !name.starts_with('_') && !known.contains(name);
         let own = text.macros.iter().filter(|m| m.2.ends_with(header) && public(&m.0));
-        let names: Vec<String> =
-            own.filter(|m| is_command(&m.1, &bodies, 0)).map(|m| m.0.clone()).collect();
+        let names: Vec<String> = own.filter(|m| is_command(&m.1, &bodies, 0)).map(|m| m.0.clone()).collect();
         let values = self.values(&source, &text, &names)?;
         let found = names.into_iter().filter_map(|name| values.get(&name).map(|v| (name.clone(), *v)));
         let found: Vec<(String, u64)> = found.collect();

@@ -73,7 +73,8 @@ const REPLACED: &[(&str, &str, &str)] = &[(
 )];
 
 /// What an x86 compiler predefines that would give it away.
-const OWN: &[&str] = &["__x86_64__", "__x86_64", "__amd64__", "__amd64", "__i386__", "__i386", "i386", "__ILP32__"];
+const OWN: &[&str] =
+    &["__x86_64__", "__x86_64", "__amd64__", "__amd64", "__i386__", "__i386", "i386", "__ILP32__"];
 
 /// C headers that some kernel headers include for programs, with as much in them as those use.
 const C_LIBRARY: &[(&str, &str)] = &[
@@ -127,7 +128,16 @@ impl Target {
         let mut out: Vec<String> = mode.iter().map(|s| (*s).to_owned()).collect();
         out.extend(["-std=gnu11", "-ffreestanding", "-w", "-nostdinc"].map(str::to_owned));
         // What the installed headers have had removed or replaced.
-        out.extend(["-D__user=", "-D__force=", "-D__iomem=", "-D__attribute_const__=", "-D__packed=__attribute__((packed))"].map(str::to_owned));
+        out.extend(
+            [
+                "-D__user=",
+                "-D__force=",
+                "-D__iomem=",
+                "-D__attribute_const__=",
+                "-D__packed=__attribute__((packed))",
+            ]
+            .map(str::to_owned),
+        );
         out.extend(OWN.iter().filter(|own| !self.predefined.contains(own)).map(|own| format!("-U{own}")));
         let foreign = self.predefined.iter().filter(|p| !OWN.contains(p));
         out.extend(foreign.map(|macro_| format!("-D{macro_}")));
