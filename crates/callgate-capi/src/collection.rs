@@ -43,22 +43,27 @@ impl Collection {
         })
     }
 
-    /// Adds a rule on every architecture, or on none.
-    pub(crate) fn add_rule(&mut self, asked: &Asked<'_>) -> Result<(), c_int> {
-        self.check_number(asked.number)?;
-        if !is_action(asked.action) {
+    /// Whether a rule may be asked for, whatever its comparisons.
+    pub(crate) fn check_rule(&self, action: u32, number: i32, exact: bool) -> Result<(), c_int> {
+        self.check_number(number)?;
+        if !is_action(action) {
             return Err(EINVAL);
         }
-        if asked.action == self.attributes.default {
+        if action == self.attributes.default {
             return Err(EACCES);
         }
-        if asked.exact && self.filters.len() > 1 {
+        if exact && self.filters.len() > 1 {
             return Err(EOPNOTSUPP);
         }
-        let notify = is_notify(asked.action);
-        if notify && self.attributes.tsync && !Kernel::has(Feature::TsyncEsrch) {
+        if is_notify(action) && self.attributes.tsync && !Kernel::has(Feature::TsyncEsrch) {
             return Err(EINVAL);
         }
+        Ok(())
+    }
+
+    /// Adds a rule that [`Collection::check_rule`] has let pass, on every architecture or on none.
+    pub(crate) fn add_rule(&mut self, asked: &Asked<'_>) -> Result<(), c_int> {
+        let notify = is_notify(asked.action);
         check_compares(asked.compares)?;
         let prepared: Result<Vec<_>, c_int> = self.filters.iter().map(|f| f.prepare(asked)).collect();
         for (filter, kept) in self.filters.iter_mut().zip(prepared?) {
@@ -79,7 +84,8 @@ impl Collection {
             .iter()
             .map(|f| Ok((f.arch, name::rewrite(f.arch, translate(f.arch, number)?))))
             .collect();
-        for key in numbers? {
+        // A call that an architecture lacks has no place in the order there.
+        for key in numbers?.into_iter().filter(|key| key.1 >= -1) {
             let known = self.priorities.entry(key).or_default();
             *known = priority.max(*known);
         }

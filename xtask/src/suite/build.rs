@@ -1,4 +1,4 @@
-//! The two libraries, and the tests linked so that either can be put under them.
+//! The two libraries, and the tests linked with one or the other.
 
 use super::{Library, copy, folder, must};
 use crate::files::{Result, root};
@@ -30,7 +30,7 @@ pub(super) fn ours(place: &Path) -> Result<Library> {
         Command::new("strip").args(["-g", "-o"]).arg(lib.join("libseccomp.so.2")).arg(built("libseccomp.so")),
     )?;
     linked(&lib)?;
-    Ok(Library { name: "callgate".into(), folder: lib })
+    Ok(Library { name: "callgate".into(), folder: lib, header: root().join("crates/callgate-capi/include") })
 }
 
 /// The file cargo made, beside this very program.
@@ -43,7 +43,11 @@ pub(super) fn built(name: &str) -> PathBuf {
 /// The stock library, built from the same sources as the tests.
 pub(super) fn stock(place: &Path, source: &Path) -> Result<Library> {
     let lib = place.join("lib").join(format!("stock-{}", version(source)?));
-    let library = Library { name: format!("stock {}", version(source)?), folder: lib.clone() };
+    let library = Library {
+        name: format!("stock {}", version(source)?),
+        folder: lib.clone(),
+        header: source.join("include"),
+    };
     if lib.join("libseccomp.so.2").exists() {
         return Ok(library);
     }
@@ -74,26 +78,27 @@ fn version(source: &Path) -> Result<String> {
         let (_, rest) = l.strip_prefix("AC_INIT(")?.split_once(',')?;
         rest.trim_matches(|c: char| !c.is_ascii_digit()).into()
     });
-    found.filter(|v: &&str| !v.is_empty()).map(String::from).ok_or(format!("{}: no version in it", path.display()))
+    found
+        .filter(|v: &&str| !v.is_empty())
+        .map(String::from)
+        .ok_or(format!("{}: no version in it", path.display()))
 }
 
-/// Builds every test program against this project's header and library. Which library they get is then the
-/// loader's matter.
-pub(super) fn suite(place: &Path, source: &Path, ours: &Library) -> Result<Suite> {
+/// Builds every test program against a library and its header, in a folder of its own.
+pub(super) fn suite(place: &Path, source: &Path, library: &Library) -> Result<Suite> {
     let version = version(source)?;
-    let base = place.join(format!("run-{version}"));
-    let suite =
-        Suite { version, tests: base.join("tests"), tools: base.join("tools") };
-    let header = root().join("crates/callgate-capi/include");
+    let base = place.join(format!("run-{version}")).join(&library.name);
+    let suite = Suite { version, tests: base.join("tests"), tools: base.join("tools") };
+    let header = &library.header;
     folder(&suite.tests)?;
     folder(&suite.tools)?;
     let cc = |out: PathBuf, inputs: &[PathBuf], link: bool| {
         let mut cc = Command::new("cc");
-        cc.args(["-w", "-O1"]).arg("-I").arg(&header).arg("-I").arg(source).arg("-o").arg(&out).args(inputs);
+        cc.args(["-w", "-O1"]).arg("-I").arg(header).arg("-I").arg(source).arg("-o").arg(&out).args(inputs);
         if link {
-            cc.arg("-L").arg(&ours.folder).args(["-lseccomp", "-lpthread"]);
+            cc.arg("-L").arg(&library.folder).args(["-lseccomp", "-lpthread"]);
         }
-        if is_newer(&out, inputs) { Ok(()) } else { must(&mut cc).map(drop) }
+        if is_newer(&out, inputs, header) { Ok(()) } else { must(&mut cc).map(drop) }
     };
     let (tests, tools) = (source.join("tests"), source.join("tools"));
     for entry in std::fs::read_dir(&tests).map_err(|e| format!("{}: {e}", tests.display()))? {
@@ -124,9 +129,9 @@ pub(super) fn suite(place: &Path, source: &Path, ours: &Library) -> Result<Suite
 }
 
 /// Whether a file has been made after all it is made from.
-fn is_newer(made: &Path, from: &[PathBuf]) -> bool {
+fn is_newer(made: &Path, from: &[PathBuf], header: &Path) -> bool {
     let time = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
-    let header = root().join("crates/callgate-capi/include/seccomp.h");
+    let header = header.join("seccomp.h");
     let Some(made) = time(made) else { return false };
     from.iter().chain([&header]).all(|f| time(f).is_some_and(|t| t <= made))
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask suite`: libseccomp's own tests on this project's library, and on the stock one beside it.
 //!
-//! The tests are downloaded when they are wanted, built against `seccomp.h` of this project with one
-//! dynamic link, and run with one library after the other in the same place. That the stock library passes
+//! The tests are downloaded when they are wanted, built against the header of each library and linked
+//! dynamically, and run with one library after the other. That the stock library passes
 //! shows that the harness is right.
 
 mod build;
@@ -16,12 +16,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask suite [--source DIR] [--kinds KIND,...] [--sequences N [--seed S]] [--programs]
+usage: cargo xtask suite [--source DIR] [--kinds KIND,...] [--sequences N [--seed S]] [--show I] [--programs]
 
   --source DIR     an unpacked libseccomp source tree; downloaded otherwise
   --kinds KIND,... basic, sim, bpf-sim, bpf-sim-fuzz, bpf-valgrind, live, python; without it basic, sim and
                    live. sim is bpf-sim with the checks made here: the same cases in seconds
   --sequences N    also N generated sequences of API calls on both libraries
+  --show I         only: sequence I of seed S with what both libraries return
   --programs       only: real programs of this machine with this project's library in the stock one's place
 ";
 
@@ -31,6 +32,8 @@ pub(crate) struct Library {
     pub(crate) name: String,
     /// The folder its `libseccomp.so.2` lies in.
     pub(crate) folder: PathBuf,
+    /// The folder its `seccomp.h` lies in.
+    pub(crate) header: PathBuf,
 }
 
 /// How a kind of tests went.
@@ -54,19 +57,23 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         Some(folder) => folder.clone(),
         None => source::fetch(&place)?,
     };
-    let suite = build::suite(&place, &source, &ours)?;
     let libraries = [build::stock(&place, &source)?, ours];
-    println!("suite of libseccomp {}", suite.version);
+    let suites =
+        [build::suite(&place, &source, &libraries[0])?, build::suite(&place, &source, &libraries[1])?];
+    if let Some(index) = asked.show {
+        return sequences::show(&place, &libraries, index, asked.seed);
+    }
+    println!("suite of libseccomp {}", suites[0].version);
     println!(
         "{:<16} {:<10} {:>7} {:>7} {:>7} {:>7}",
         "kind", "library", "passed", "failed", "errors", "skipped"
     );
     let mut wrong = Vec::new();
     for kind in &asked.kinds {
-        for library in &libraries {
+        for (suite, library) in suites.iter().zip(&libraries) {
             let tally = match kind.as_str() {
-                "sim" => sim::run(&suite, library)?,
-                kind => regression::run(&suite, library, kind)?,
+                "sim" => sim::run(suite, library)?,
+                kind => regression::run(suite, library, kind)?,
             };
             let Tally { passed, failed, errors, skipped } = tally;
             println!("{kind:<16} {:<10} {passed:>7} {failed:>7} {errors:>7} {skipped:>7}", library.name);
@@ -86,6 +93,7 @@ struct Asked {
     kinds: Vec<String>,
     sequences: u64,
     seed: u64,
+    show: Option<u64>,
     programs: bool,
 }
 
@@ -97,6 +105,7 @@ impl Asked {
             kinds: default.map(String::from).to_vec(),
             sequences: 0,
             seed: 1,
+            show: None,
             programs: false,
         };
         let mut args = args.iter();
@@ -109,6 +118,7 @@ impl Asked {
                 }
                 "--sequences" => asked.sequences = number(value()?)?,
                 "--seed" => asked.seed = number(value()?)?,
+                "--show" => asked.show = Some(number(value()?)?),
                 "--programs" => asked.programs = true,
                 other => return Err(format!("unknown argument {other}\n{USAGE}")),
             }

@@ -25,9 +25,8 @@ pub(super) fn run(place: &Path, libraries: &[Library; 2], count: u64, seed: u64)
         [Asked::start(&helper, &libraries[0])?, Asked::start(&helper, &libraries[1])?];
     let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for first in (0..count).step_by(usize::try_from(BATCH).unwrap_or(1)) {
-        let scripts: Vec<Vec<Step>> = (first..count.min(first + BATCH))
-            .map(|i| script(seed.wrapping_mul(1_000_003).wrapping_add(i)))
-            .collect();
+        let scripts: Vec<Vec<Step>> =
+            (first..count.min(first + BATCH)).map(|i| script(numbered(seed, i))).collect();
         for steps in &scripts {
             let text: String = steps.iter().map(|s| format!("{s}\n")).collect();
             theirs.send(&text)?;
@@ -48,6 +47,34 @@ pub(super) fn run(place: &Path, libraries: &[Library; 2], count: u64, seed: u64)
         }
     }
     if wrong > 0 { Err(format!("{wrong} sequences went wrong on {}", libraries[1].name)) } else { Ok(()) }
+}
+
+fn numbered(seed: u64, index: u64) -> u64 {
+    seed.wrapping_mul(1_000_003).wrapping_add(index)
+}
+
+/// Prints one sequence with what each library returned.
+pub(super) fn show(place: &Path, libraries: &[Library; 2], index: u64, seed: u64) -> Result<()> {
+    let helper = build(place)?;
+    let steps = script(numbered(seed, index));
+    let text: String = steps.iter().map(|s| format!("{s}\n")).collect();
+    let mut answers = Vec::new();
+    for library in libraries {
+        let mut asked = Asked::start(&helper, library)?;
+        asked.send(&text)?;
+        answers.push(asked.receive(steps.len())?);
+    }
+    for (i, step) in steps.iter().enumerate() {
+        let said = |n: usize| answers[n].lines.get(i).map_or("nothing", String::as_str);
+        println!("{step:<50} {} | {}", said(0), said(1));
+    }
+    println!(
+        "status {} | {}: {}",
+        answers[0].status,
+        answers[1].status,
+        judge(&steps, &answers[0], &answers[1])
+    );
+    Ok(())
 }
 
 fn build(place: &Path) -> Result<PathBuf> {
@@ -124,6 +151,7 @@ fn judge(steps: &[Step], theirs: &Answer, ours: &Answer) -> String {
     }
     let mut model = Model::default();
     let mut remark = None;
+    let mut refused = false;
     for (i, step) in steps.iter().enumerate() {
         let (Some(a), Some(b)) = (theirs.lines.get(i), ours.lines.get(i)) else {
             return "wrong: no answer".into();
@@ -138,22 +166,25 @@ fn judge(steps: &[Step], theirs: &Answer, ours: &Answer) -> String {
                     remark.get_or_insert(verdict);
                 }
             }
+            _ if a == b && matches!(step, Step::Add { .. }) && a.starts_with('-') => refused = true,
             _ if a == b => model.step(step, a.ends_with('0') && !a.ends_with("-10")),
             Step::Pfc(_) => {
-                remark.get_or_insert("text differs".into());
+                let after = if refused { " after a refused rule" } else { "" };
+                remark.get_or_insert(format!("text differs{after}"));
             }
-            _ => return codes(step, a, b),
+            _ => return codes(&model, step, a, b),
         }
     }
     remark.unwrap_or_else(|| "equal".into())
 }
 
 /// Different return codes: where rules of one call overlap, theirs depend on the order of insertion.
-fn codes(step: &Step, theirs: &str, ours: &str) -> String {
+fn codes(model: &Model, step: &Step, theirs: &str, ours: &str) -> String {
     let conditional = matches!(step, Step::Add { compares, .. } if !compares.is_empty());
     match (theirs, ours) {
         ("-17", "0") if conditional => "theirs refuse a rule that overlaps (-17)".into(),
         ("0", "-17") if conditional => "ours refuse a rule that overlaps (-17)".into(),
+        _ if model.bears_out(step, ours) => "theirs have lost an architecture after a refused rule".into(),
         _ => format!("wrong: {} returned {ours}, theirs {theirs}", step.name()),
     }
 }
@@ -164,6 +195,9 @@ fn programs(model: &Model, ctx: usize, theirs: &str, ours: &str) -> String {
     else {
         return format!("wrong: export said {ours:?}, theirs {theirs:?}");
     };
+    if their_rc != our_rc && model.arches(ctx) > 0 && our_rc == "0" {
+        return "theirs have lost an architecture after a refused rule".into();
+    }
     if their_rc != our_rc {
         return format!("wrong: export returned {our_rc}, theirs {their_rc}");
     }

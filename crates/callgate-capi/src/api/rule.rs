@@ -87,6 +87,7 @@ unsafe fn add(
         }
         // SAFETY: the caller's contract.
         let collection = unsafe { handle::get(ctx) }?;
+        collection.check_rule(action, number, exact)?;
         let mut read = [Compare { arg: 0, op: Op::Eq(0) }; 6];
         for (i, slot) in read.iter_mut().enumerate().take(count) {
             // SAFETY: the caller's contract.

@@ -30,7 +30,7 @@ pub unsafe extern "C" fn seccomp_transaction_start(ctx: *const c_void) -> c_int 
 pub unsafe extern "C" fn seccomp_transaction_reject(ctx: *const c_void) {
     guarded(|| {
         // SAFETY: the caller's contract.
-        if let Ok(collection) = unsafe { handle::get_any(ctx.cast_mut()) } {
+        if let Ok(collection) = unsafe { handle::get(ctx.cast_mut()) } {
             collection.reject();
         }
     });

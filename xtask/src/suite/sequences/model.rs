@@ -71,6 +71,29 @@ impl Model {
         self.contexts[ctx].as_ref()?.filters.first().map(|f| f.0)
     }
 
+    /// Whether the rules of architectures alone say that a call must return this.
+    pub(super) fn bears_out(&self, step: &Step, returned: &str) -> bool {
+        let has = |ctx: usize, token: u32| {
+            self.contexts[ctx].as_ref().is_some_and(|c| c.filters.iter().any(|f| Some(f.0) == arch_of(token)))
+        };
+        match (step, returned) {
+            (Step::Add { ctx, exact: true, .. }, "-95") => self.arches(*ctx) > 1,
+            (Step::ArchAdd(ctx, token), "-17") => has(*ctx, *token),
+            (Step::ArchRemove(ctx, token), "-17") => !has(*ctx, *token),
+            (Step::ArchRemove(ctx, token), "0") => has(*ctx, *token),
+            (Step::Merge(into, from), "-17") => self.contexts[*from]
+                .as_ref()
+                .zip(self.contexts[*into].as_ref())
+                .is_some_and(|(a, b)| a.filters.iter().any(|f| b.filters.iter().any(|g| f.0 == g.0))),
+            _ => false,
+        }
+    }
+
+    /// How many architectures a context has.
+    pub(super) fn arches(&self, ctx: usize) -> usize {
+        self.contexts[ctx].as_ref().map_or(0, |c| c.filters.len())
+    }
+
     /// What the rules of a context say of a call.
     pub(super) fn verdict(&self, ctx: usize, call: &SeccompData) -> Verdict {
         let Some(context) = &self.contexts[ctx] else { return Verdict::Open(Vec::new()) };

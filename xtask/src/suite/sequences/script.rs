@@ -88,6 +88,7 @@ pub(super) fn script(number: u64) -> Vec<Step> {
     // Most sequences use one action, so that what they mean does not hang on the order of insertion.
     let action = ACTIONS[dice.below(ACTIONS.len())];
     let mixed = dice.once_in(4);
+    let mut open = [0usize; 2];
     for _ in 0..3 + dice.below(14) {
         let ctx = dice.below(contexts);
         let calls = if dice.once_in(4) { CALLS.len() } else { 6 };
@@ -98,9 +99,15 @@ pub(super) fn script(number: u64) -> Vec<Step> {
             3 if dice.once_in(2) => Step::Attr(ctx, 2, ACTIONS[dice.below(6)]),
             4 => Step::Get(ctx, 1 + dice.below(11) as u32),
             5 => Step::Priority(ctx, CALLS[dice.below(22)], dice.below(256) as u32),
-            6 => Step::Start(ctx),
-            7 => Step::Commit(ctx),
-            8 => Step::Reject(ctx),
+            6 => {
+                open[ctx] += 1;
+                Step::Start(ctx)
+            }
+            // Some releases crash when nothing has been started.
+            7 | 8 if open[ctx] > 0 => {
+                open[ctx] -= 1;
+                if dice.once_in(2) { Step::Commit(ctx) } else { Step::Reject(ctx) }
+            }
             9 if dice.once_in(4) => Step::Reset(ctx, default),
             _ => Step::Add {
                 ctx,
