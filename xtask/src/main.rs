@@ -4,6 +4,7 @@ mod ci;
 mod codegen;
 mod crosscheck;
 mod data;
+mod dist;
 mod files;
 mod import;
 mod suite;
@@ -16,6 +17,7 @@ usage: cargo xtask CHORE
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   crosscheck           compare data/ with tables that others made
+  dist [...]           this project's libseccomp.so.2 as it is installed; `dist --help` says how
   suite [...]          libseccomp's own tests on this project's library; `suite --help` says how
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
@@ -31,11 +33,11 @@ fn main() -> ExitCode {
         ["crosscheck"] => crosscheck::run(),
         ["import-kernel", tree] => import::kernel(tree, None),
         ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
+        ["dist", "--help"] => help(dist::USAGE),
+        ["suite", "--help"] => help(suite::USAGE),
+        ["dist", rest @ ..] => dist::run(rest),
         ["suite", rest @ ..] => suite::run(rest),
-        ["help" | "--help" | "-h"] => {
-            print!("{USAGE}");
-            Ok(())
-        }
+        ["help" | "--help" | "-h"] => help(USAGE),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -48,4 +50,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn help(text: &str) -> files::Result<()> {
+    print!("{text}");
+    Ok(())
 }

@@ -44,7 +44,7 @@ pub(super) fn built(name: &str) -> PathBuf {
 pub(super) fn stock(place: &Path, source: &Path) -> Result<Library> {
     let lib = place.join("lib").join(format!("stock-{}", version(source)?));
     let library = Library {
-        name: format!("stock {}", version(source)?),
+        name: format!("stock-{}", version(source)?),
         folder: lib.clone(),
         header: source.join("include"),
     };
@@ -134,4 +134,31 @@ fn is_newer(made: &Path, from: &[PathBuf], header: &Path) -> bool {
     let header = header.join("seccomp.h");
     let Some(made) = time(made) else { return false };
     from.iter().chain([&header]).all(|f| time(f).is_some_and(|t| t <= made))
+}
+
+/// Builds the Python module of the sources against a library, where the tests look for it; `false` if there
+/// is no Cython or no Python to build it with.
+pub(super) fn python(suite: &Suite, source: &Path, library: &Library) -> Result<bool> {
+    let from = source.join("src/python");
+    let to = suite.tests.with_file_name("src").join("python/build/lib.here");
+    folder(&to)?;
+    let c_file = to.join("seccomp.c");
+    let has =
+        |program: &str, arg: &str| Command::new(program).arg(arg).output().is_ok_and(|o| o.status.success());
+    let Some(cython) = ["cython3", "cython"].into_iter().find(|c| has(c, "--version")) else {
+        return Ok(false);
+    };
+    if !has("python3-config", "--includes") {
+        return Ok(false);
+    }
+    must(Command::new(cython).arg("-3").arg(from.join("seccomp.pyx")).arg("-o").arg(&c_file))?;
+    let includes = must(Command::new("python3-config").arg("--includes"))?;
+    let includes = String::from_utf8_lossy(&includes).into_owned();
+    let mut cc = Command::new("cc");
+    cc.args(["-w", "-O1", "-shared", "-fPIC"])
+        .args(includes.split_whitespace())
+        .arg("-I")
+        .arg(&library.header);
+    cc.arg("-o").arg(to.join("seccomp.so")).arg(&c_file).arg("-L").arg(&library.folder).arg("-lseccomp");
+    must(&mut cc).map(|_| true)
 }

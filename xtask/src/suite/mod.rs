@@ -19,8 +19,8 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask suite [--source DIR] [--kinds KIND,...] [--sequences N [--seed S]] [--show I] [--programs]
 
   --source DIR     an unpacked libseccomp source tree; downloaded otherwise
-  --kinds KIND,... basic, sim, bpf-sim, bpf-sim-fuzz, bpf-valgrind, live, python; without it basic, sim and
-                   live. sim is bpf-sim with the checks made here: the same cases in seconds
+  --kinds KIND,... basic, sim, bpf-sim, bpf-sim-fuzz, bpf-valgrind, live, python,
+                   python-live; without it basic, sim and live. sim is bpf-sim with the checks made here: the same cases in seconds
   --sequences N    also N generated sequences of API calls on both libraries
   --show I         only: sequence I of seed S with what both libraries return
   --programs       only: real programs of this machine with this project's library in the stock one's place
@@ -70,7 +70,12 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     );
     let mut wrong = Vec::new();
     for kind in &asked.kinds {
+        let python = kind.starts_with("python");
         for (suite, library) in suites.iter().zip(&libraries) {
+            if python && !build::python(suite, &source, library)? {
+                println!("{kind:<16} {:<10} not run: no Cython, or no Python to build with", library.name);
+                continue;
+            }
             let tally = match kind.as_str() {
                 "sim" => sim::run(suite, library)?,
                 kind => regression::run(suite, library, kind)?,
@@ -123,8 +128,8 @@ impl Asked {
                 other => return Err(format!("unknown argument {other}\n{USAGE}")),
             }
         }
-        const KINDS: [&str; 7] =
-            ["basic", "sim", "bpf-sim", "bpf-sim-fuzz", "bpf-valgrind", "live", "python"];
+        const KINDS: [&str; 8] =
+            ["basic", "sim", "bpf-sim", "bpf-sim-fuzz", "bpf-valgrind", "live", "python", "python-live"];
         match asked.kinds.iter().find(|k| !KINDS.contains(&k.as_str())) {
             Some(kind) => Err(format!("unknown kind of tests {kind}\n{USAGE}")),
             None => Ok(asked),

@@ -5,12 +5,13 @@ use super::{Library, Tally};
 use crate::files::Result;
 use std::process::Command;
 
-/// Runs one kind with a library; `python` is what the script runs in Python of kind `basic`.
+/// Runs one kind with a library; `python` and `python-live` are the kinds `basic` and `live` in Python.
 pub(super) fn run(suite: &Suite, library: &Library, kind: &str) -> Result<Tally> {
     let mut script = Command::new("./regression");
     script.current_dir(&suite.tests).env("LD_LIBRARY_PATH", &library.folder).env("srcdir", ".");
     match kind {
         "python" => script.args(["-m", "python", "-T", "basic"]),
+        "python-live" => script.args(["-m", "python", "-T", "live"]),
         kind => script.args(["-m", "c", "-T", kind]),
     };
     let output = script.output().map_err(|e| format!("{}: {e}", suite.tests.join("regression").display()))?;
