@@ -106,7 +106,7 @@ pub(super) fn suite(place: &Path, source: &Path, library: &Library) -> Result<Su
         let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
         match name.strip_suffix(".c") {
             Some("util") => {}
-            Some("miniseq") => cc(suite.tests.join("miniseq"), &[path.clone()], false)?,
+            Some("miniseq") => cc(suite.tests.join("miniseq"), std::slice::from_ref(&path), false)?,
             Some(stem) => cc(suite.tests.join(stem), &[path.clone(), tests.join("util.c")], true)?,
             None if name.contains(".tests")
                 || name.contains(".pfc")

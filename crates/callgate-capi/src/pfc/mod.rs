@@ -47,7 +47,7 @@ fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules) {
     let (mut indent, mut written) = (1, 0);
     for (at, entry) in entries.iter().enumerate().filter(|e| e.1.rules.is_some()) {
         for level in (1..levels).rev() {
-            let (whole, half) = (LEAF << level, LEAF << level >> 1);
+            let (whole, half) = (LEAF << level, (LEAF << level) / 2);
             if written % whole == 0 {
                 if let Some(middle) = entries.get(at + half) {
                     out.line(indent, &format!("if ($syscall > {})", middle.number));
@@ -59,7 +59,7 @@ fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules) {
         }
         of_call(out, arch, entry, indent);
         written += 1;
-        let done = (0..levels).filter(|level| written % (2 * LEAF << level) == 0).count();
+        let done = (0..levels).filter(|level| written % ((2 * LEAF) << level) == 0).count();
         indent = indent.saturating_sub(done);
     }
     out.line(1, "# default action");
