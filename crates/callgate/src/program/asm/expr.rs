@@ -104,8 +104,15 @@ impl<'a> Parser<'a> {
     }
 
     fn nested_expr(&mut self, depth: usize) -> Parsed<Expr<'a>> {
+        // A 32-bit word has no more bits than this to join; the tree of terms stays shallow enough to walk.
+        const MOST: usize = 256;
         let mut left = self.term(depth)?;
+        let mut terms = 1;
         while self.peek() == Token::Sign("|") {
+            terms += 1;
+            if terms > MOST {
+                return Err(Error::new(self.place(), format!("more than {MOST} values joined by `|`")));
+            }
             self.advance(1);
             left = Expr::Or(Box::new(left), Box::new(self.term(depth)?));
         }
