@@ -111,7 +111,7 @@ impl Asked {
 
     fn send(&mut self, text: &str) -> Result<()> {
         let pipe = self.child.stdin.as_mut().ok_or("no pipe")?;
-        write!(pipe, "{text}.\n").and_then(|()| pipe.flush()).map_err(|e| format!("sequences: {e}"))
+        writeln!(pipe, "{text}.").and_then(|()| pipe.flush()).map_err(|e| format!("sequences: {e}"))
     }
 
     fn receive(&mut self, expected: usize) -> Result<Answer> {
