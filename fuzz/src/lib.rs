@@ -14,8 +14,11 @@ use callgate::{
 };
 use callgate_formats::{Accept, Format, Options};
 
+/// What takes a fuzzer's bytes.
+pub type Entry = fn(&[u8]);
+
 /// Every entry, by the name of its fuzz target.
-pub const ENTRIES: &[(&str, fn(&[u8]))] = &[
+pub const ENTRIES: &[(&str, Entry)] = &[
     ("policy", policy),
     ("asm", asm),
     ("lift", lift),

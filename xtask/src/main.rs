@@ -6,9 +6,11 @@ mod codegen;
 mod conform;
 mod crosscheck;
 mod data;
+mod dist;
 mod files;
 mod import;
 mod libseccomp;
+mod suite;
 
 use std::process::ExitCode;
 
@@ -24,9 +26,10 @@ usage: cargo xtask CHORE
                        compare generated policies with what an installed libseccomp makes of them;
                        exit code 3 if there is none
   crosscheck           compare data/ with tables that others made
+  dist [...]           this project's libseccomp.so.2 as it is installed; `dist --help` says how
+  suite [...]          libseccomp's own tests on this project's library; `suite --help` says how
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
-                       bring data/ up to the kernel source tree in DIR, or one part of it
 ";
 
 fn main() -> ExitCode {
@@ -44,10 +47,11 @@ fn main() -> ExitCode {
         ["crosscheck"] => crosscheck::run(),
         ["import-kernel", tree] => import::kernel(tree, None),
         ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
-        ["help" | "--help" | "-h"] => {
-            print!("{USAGE}");
-            Ok(())
-        }
+        ["dist", "--help"] => help(dist::USAGE),
+        ["suite", "--help"] => help(suite::USAGE),
+        ["dist", rest @ ..] => dist::run(rest),
+        ["suite", rest @ ..] => suite::run(rest),
+        ["help" | "--help" | "-h"] => help(USAGE),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -60,4 +64,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn help(text: &str) -> files::Result<()> {
+    print!("{text}");
+    Ok(())
 }

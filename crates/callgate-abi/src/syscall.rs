@@ -94,8 +94,8 @@ impl Syscall {
     }
 
     /// The parameters on `arch` as registers, if anybody knows them: a 64-bit value that a 32-bit ABI splits is
-    /// two of them, and a register it skips is one called `_pad`. Where `arch` has no such call: those of most
-    /// others.
+    /// two of them, and a register it skips is one called `_pad`. A seventh, which no filter sees, is left out.
+    /// Where `arch` has no such call: those of most others.
     ///
     /// ```
     /// use callgate_abi::{Arch, Syscall};

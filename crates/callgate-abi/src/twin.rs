@@ -92,7 +92,7 @@ impl Route {
 pub struct BlindSpot {
     /// The call.
     pub call: Syscall,
-    /// The argument, by the kernel's name; [`Syscall::param_index`] finds it.
+    /// One of the argument's names; [`Syscall::param_index`] finds it.
     pub argument: &'static str,
     /// What stays unseen.
     pub hides: &'static str,

@@ -11,15 +11,20 @@ use std::path::PathBuf;
 
 /// Write, compile, prove, run and read back Linux system-call filters
 #[derive(Parser, Debug)]
-#[command(name = "callgate", version, disable_help_subcommand = true, propagate_version = true)]
+#[command(name = "callgate", version, disable_help_subcommand = true, disable_help_flag = true)]
 #[command(
-    after_help = "Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
+    after_help = "Inputs: a policy or a filter in any format, as a file or `-`; FILE#PART for a part of one; a\n\
+    built-in policy's name; `pid:N` or `--pid N` for what a process is filtered by.\n\
+    Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
     `run`: the command's own, 125 when callgate failed before it, 126/127 as a shell, 128+signal."
 )]
 pub(crate) struct Cli {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
+    /// Print help; `callgate help VERB` says more
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
+    pub(crate) help: Option<bool>,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -58,6 +63,8 @@ pub(crate) enum Verb {
     Syscalls(Syscalls),
     /// Find out what this kernel lets this process do
     Doctor(Doctor),
+    /// Write a policy in another notation, lossless or loud
+    Convert(Convert),
     /// Show help on a topic: `policy`, or a verb
     Help(Help),
 }
@@ -88,6 +95,10 @@ pub(crate) struct Run {
     /// Log every call that is not plainly allowed (SECCOMP_FILTER_FLAG_LOG)
     #[arg(long)]
     pub(crate) log: bool,
+    /// Say which calls, with their arguments, the command and its children are killed for: watches them
+    /// with ptrace, so that they cannot be debugged meanwhile
+    #[arg(long, conflicts_with = "exec")]
+    pub(crate) report: bool,
     /// Replace callgate by the command instead of waiting for it: nothing is said about a kill
     #[arg(long)]
     pub(crate) exec: bool,
@@ -226,7 +237,7 @@ pub(crate) struct Disasm {
 #[derive(Args, Debug)]
 #[command(after_help = "Example: callgate asm filter.asm -o filter.bpf")]
 pub(crate) struct Asm {
-    /// The assembly; `-` is standard input
+    /// The assembly, or a program in any other wrapping; `-` is standard input
     pub(crate) input: String,
     #[command(flatten)]
     pub(crate) arches: Arches,
@@ -249,7 +260,7 @@ pub(crate) struct Emu {
     /// The call: a name or a number
     pub(crate) call: String,
     /// Its arguments: numbers, or names of constants joined by `|`
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_negative_numbers = true)]
     pub(crate) args: Vec<String>,
     /// The caller's instruction pointer
     #[arg(long, value_name = "N", default_value = "0")]
@@ -332,6 +343,9 @@ pub(crate) struct Prove {
     pub(crate) relation: String,
     /// The other input; or `allow CALLS` in the policy language
     pub(crate) operands: Vec<String>,
+    /// About this call only; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) call: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Print JSON
@@ -462,4 +476,29 @@ pub(crate) struct Doctor {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate convert docker.json -t systemd\n\
+    What the target cannot say is listed with its place and effect, and nothing is written\n\
+    unless --lossy (nothing gets weaker) or --weaker allows it.")]
+pub(crate) struct Convert {
+    /// A policy or a filter
+    pub(crate) input: String,
+    /// The notation: cg, oci, docker, spo, seccompiler, minijail, systemd, kafel, firejail, lxc, pfc, raw, c, rust, …
+    #[arg(long, short = 't', value_name = "FORMAT", value_parser = crate::input::from)]
+    pub(crate) to: crate::input::From,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Accept losses that let no more calls through
+    #[arg(long)]
+    pub(crate) lossy: bool,
+    /// Accept losses that let calls through which the policy refuses
+    #[arg(long)]
+    pub(crate) weaker: bool,
+    /// The policy's name, in notations whose files hold several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }

@@ -6,6 +6,8 @@ use std::fmt::Display;
 pub(crate) const FINDINGS: u8 = 1;
 /// Wrong usage or bad input; nothing was done.
 pub(crate) const BAD_INPUT: u8 = 2;
+/// `run` failed before the command began.
+pub(crate) const BEFORE_EXEC: u8 = 125;
 
 /// This kernel, or this process on it, cannot do what was asked.
 pub(crate) const CANNOT: u8 = 3;

@@ -36,7 +36,10 @@ pub(crate) struct Loaded {
 
 /// Reads the filters of a process, or of one thread of it.
 pub(crate) fn read(pid: i32, tid: Option<i32>) -> Result<Process, Failure> {
-    let tasks = process::tasks(pid).map_err(|e| Failure::input(format!("process {pid}: {e}")))?;
+    let tasks = process::tasks(pid).map_err(|e| match e.errno() {
+        Some(libc::ENOENT) => Failure::input(format!("there is no process {pid}")),
+        _ => Failure::input(format!("process {pid}: {e}")),
+    })?;
     let arch = arch_of(pid);
     let mut threads = Vec::new();
     let comm = tasks.first().map(|t| t.comm.clone()).unwrap_or_default();
@@ -49,7 +52,7 @@ pub(crate) fn read(pid: i32, tid: Option<i32>) -> Result<Process, Failure> {
             Mode::Filter => match filters(&task, arch) {
                 Ok(filters) => filters,
                 // Gone since it was listed.
-                Err(e) if e.errno() == Some(libc_errno::ESRCH) => continue,
+                Err(e) if e.errno() == Some(libc::ESRCH) => continue,
                 Err(e) => return Err(refused(&task, &e)),
             },
         };
@@ -171,9 +174,4 @@ fn refused(task: &Task, e: &callgate_sys::Error) -> Failure {
         None => "filters, which".to_owned(),
     };
     Failure::new(CANNOT, format!("{} ({}) has {count} cannot be read: {e}", task.tid, task.comm))
-}
-
-/// Error numbers, which are the same everywhere.
-mod libc_errno {
-    pub(super) const ESRCH: i32 = 3;
 }

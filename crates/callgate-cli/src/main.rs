@@ -2,6 +2,7 @@
 
 mod args;
 mod argv;
+mod domain;
 mod failure;
 mod input;
 mod live;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Verb::Dump(verb) => verbs::dump::dump(verb, &say),
         Verb::Syscalls(verb) => verbs::syscalls::syscalls(verb, &say),
         Verb::Doctor(verb) => verbs::doctor::doctor(verb, &say),
+        Verb::Convert(verb) => verbs::convert::convert(verb, &say),
         Verb::Help(verb) => verbs::help::help(verb, &say),
     };
     match done {

@@ -48,6 +48,7 @@ formats! {
     Snapd "snapd" "snapd's seccomp source files.";
     Android "android" "bionic's SECCOMP_*.TXT lists.";
     Pledge "pledge" "OpenBSD-like promises, as the Linux port takes them.";
+    Easyseccomp "easyseccomp" "easyseccomp's rules.";
     Asm "asm" "seccomp-tools assembly.";
     Disasm "disasm" "A disassembly by seccomp-tools or ceccomp.";
     Pfc "pfc" "libseccomp's pseudo filter code.";

@@ -6,8 +6,8 @@ use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::scan::{Pos, Source};
 use crate::{
-    android, firejail, go_seccomp, kafel, lxc, minijail, nsjail, oci, pledge, seccompiler, snapd, spo,
-    suggest, systemd,
+    android, easyseccomp, firejail, go_seccomp, kafel, lxc, minijail, nsjail, oci, pledge, seccompiler,
+    snapd, spo, suggest, systemd,
 };
 use callgate::{Action, Arch, Origin, Policy, Syscall};
 use std::fmt;
@@ -150,6 +150,7 @@ fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Erro
         Format::Spo => spo::read(text, options),
         Format::Seccompiler => seccompiler::read(text, options),
         Format::GoSeccomp => go_seccomp::read(text, options),
+        Format::Easyseccomp => easyseccomp::read(text, options),
         Format::Firejail => firejail::read(text, options),
         Format::Android => android::read(text, options),
         Format::Pledge => pledge::read(text, options),

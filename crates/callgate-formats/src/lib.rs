@@ -12,6 +12,7 @@ mod container;
 mod containers;
 mod detect;
 mod docker;
+mod easyseccomp;
 mod export;
 mod firejail;
 mod flat;

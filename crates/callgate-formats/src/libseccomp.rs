@@ -107,11 +107,6 @@ impl RuleSet {
         }
     }
 
-    /// Sets the action for foreign architectures.
-    pub(crate) fn bad_arch(&mut self, action: Action) {
-        self.bad_arch = action;
-    }
-
     /// Declares a place rules come from, and returns its number. Rules of one source that differ only
     /// in the call are shown as one.
     pub(crate) fn source(&mut self, origin: Origin) -> usize {

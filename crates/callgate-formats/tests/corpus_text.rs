@@ -173,3 +173,8 @@ fn android() {
 fn pledge() {
     read_all("pledge", &[Format::Pledge], &["unknown promise getpw; OpenBSD has it, the Linux port has not"]);
 }
+
+#[test]
+fn easyseccomp() {
+    read_all("easyseccomp", &[Format::Easyseccomp], &[]);
+}

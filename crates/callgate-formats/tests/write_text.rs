@@ -217,7 +217,14 @@ proptest! {
     #[test]
     fn minijail_python_says_it_all(policy in policies()) {
         let policy = Policy { bad_arch: Action::KILL_THREAD, x32: Some(policy.default), ..policy };
-        let export = write(&policy, Format::MinijailPython, &lossy()).unwrap();
+        let export = match write(&policy, Format::MinijailPython, &lossy()) {
+            Ok(export) => export,
+            // Every alternative is a line of its own; some conditions have too many.
+            Err(e) => {
+                prop_assert!(e.to_string().contains("too many"), "{e}");
+                return Ok(());
+            }
+        };
         prop_assert!(export.losses.is_empty(), "{}\n{:?}", export.text().unwrap(), export.losses);
     }
 

@@ -113,7 +113,8 @@ fn parse(tid: i32, comm: String, status: &str) -> Option<Task> {
         mode: match field("Seccomp")? {
             "0" => Mode::Disabled,
             "1" => Mode::Strict,
-            "2" => Mode::Filter,
+            // 3: killed by a filter, and about to be gone.
+            "2" | "3" => Mode::Filter,
             _ => return None,
         },
         filters: number("Seccomp_filters"),

@@ -245,7 +245,15 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
             Cond::Arg(cmp) => self.compare(arch, cmp, then, otherwise),
             Cond::Not(inner) => self.condition(arch, inner, otherwise, then),
             Cond::All(all) => {
-                all.iter().rev().try_fold(then, |made, c| self.condition(arch, c, made, otherwise))
+                let mut parts: Vec<&Cond> = all.iter().collect();
+                // Each test is built around the ones before. Over a leaf, the deepest comes first, and no
+                // test meets another; over many rules, the one asked first does, since then all but one
+                // path has the same two ends for the tests that follow, which stop there.
+                parts.sort_by_key(|c| first_arg(c));
+                if otherwise.node_index().is_none() {
+                    parts.reverse();
+                }
+                parts.into_iter().try_fold(then, |made, c| self.condition(arch, c, made, otherwise))
             }
             Cond::Any(any) => {
                 any.iter().rev().try_fold(otherwise, |made, c| self.condition(arch, c, then, made))
@@ -299,5 +307,15 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         }
         let equal = self.store.branch(hi, u32::MAX, Test::Eq(value_hi), low, otherwise)?;
         self.store.branch(hi, u32::MAX, Test::Gt(value_hi), then, equal)
+    }
+}
+
+/// The argument a condition asks first.
+fn first_arg(cond: &Cond) -> u8 {
+    match cond {
+        Cond::True => 0,
+        Cond::Arg(cmp) => cmp.arg.get(),
+        Cond::Not(inner) => first_arg(inner),
+        Cond::All(all) | Cond::Any(all) => all.iter().map(first_arg).min().unwrap_or(0),
     }
 }

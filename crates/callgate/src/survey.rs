@@ -3,7 +3,7 @@
 use crate::diagram::{Diagram, Ref};
 use crate::policy::Cond;
 use crate::render::RenderError;
-use crate::render::condition::Conditions;
+use crate::render::condition::{Conditions, LONGEST, length};
 use callgate_abi::{Arch, Syscall, Word};
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -28,6 +28,9 @@ pub struct Behaviour<L> {
     /// The outcomes with the condition under which each occurs; the conditions exclude each other. A
     /// single outcome has the condition [`Cond::True`].
     pub outcomes: Vec<(Cond, L)>,
+    /// Whether the conditions are spelled out. Those that would be longer than asked for are not: all
+    /// outcomes then have the condition [`Cond::True`].
+    pub spelled: bool,
 }
 
 /// The most ranges of numbers one architecture may have.
@@ -36,8 +39,32 @@ const MOST_NUMBERS: usize = 8192;
 impl<L: Copy + Ord + Hash> Diagram<L> {
     /// What the calls of `arch` do; for `None`, what those of an architecture nobody named do. The
     /// condition of the outcome for which `usual` is largest is not spelled out where several outcomes
-    /// exist: it is [`Cond::True`], and comes last.
+    /// exist: it is [`Cond::True`], and comes last. Of several such outcomes it is the one whose
+    /// condition is longest.
+    ///
+    /// # Errors
+    ///
+    /// There are too many numbers to tell apart, or a condition is longer than anybody could want.
     pub fn survey(&self, arch: Option<Arch>, usual: impl Fn(&L) -> i64) -> Result<Survey<L>, RenderError> {
+        let survey = self.survey_within(arch, usual, LONGEST)?;
+        match survey.behaviours.iter().all(|b| b.spelled) {
+            true => Ok(survey),
+            false => Err(RenderError::LongCondition(LONGEST)),
+        }
+    }
+
+    /// As [`survey`](Self::survey), but conditions of more than `longest` comparisons are not
+    /// [spelled out](Behaviour::spelled).
+    ///
+    /// # Errors
+    ///
+    /// There are too many numbers to tell apart.
+    pub fn survey_within(
+        &self,
+        arch: Option<Arch>,
+        usual: impl Fn(&L) -> i64,
+        longest: usize,
+    ) -> Result<Survey<L>, RenderError> {
         let at = match arch {
             Some(arch) => self.at_token(arch.token()),
             None => self.at_token(self.foreign_token()),
@@ -71,18 +98,26 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
             }
             next = end.saturating_add(1);
         }
-        let mut conditions = Conditions::new(self);
+        let mut conditions = Conditions::within(self, longest);
         let mut behaviours = Vec::new();
         for (sub, (mut calls, numbers)) in groups {
             calls.sort_unstable();
-            let mut leaves = conditions.leaves(sub);
-            leaves.sort_by_key(&usual);
-            let mut outcomes = Vec::new();
-            for (i, &leaf) in leaves.iter().enumerate() {
-                let last = i + 1 == leaves.len();
-                outcomes.push((if last { Cond::True } else { conditions.when(sub, leaf)? }, leaf));
+            let leaves = conditions.leaves(sub);
+            let single = leaves.len() == 1;
+            let when = |leaf: L| if single { Ok(Cond::True) } else { conditions.when(sub, leaf) };
+            let conds: Result<Vec<Cond>, RenderError> = leaves.iter().copied().map(when).collect();
+            let (mut outcomes, spelled): (Vec<(Cond, L)>, bool) = match conds {
+                Ok(conds) => (conds.into_iter().zip(leaves).collect(), true),
+                Err(RenderError::LongCondition(_)) => {
+                    (leaves.into_iter().map(|leaf| (Cond::True, leaf)).collect(), false)
+                }
+                Err(e) => return Err(e),
+            };
+            outcomes.sort_by_key(|(when, leaf)| (usual(leaf), length(when)));
+            if let Some(last) = outcomes.last_mut() {
+                last.0 = Cond::True;
             }
-            behaviours.push(Behaviour { calls, numbers: merge(numbers), outcomes });
+            behaviours.push(Behaviour { calls, numbers: merge(numbers), outcomes, spelled });
         }
         behaviours.sort_by_key(|b| (std::cmp::Reverse(b.calls.len()), b.numbers.first().map(|n| *n.start())));
         Ok(Survey { arch, behaviours })

@@ -1,32 +1,12 @@
 //! Real filters, where a directory of them is present: read back, and compared with the interpreter.
 
+mod support;
+
 use callgate::abi::{Endian, Word};
 use callgate::{EmitError, Program, SeccompData};
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// The directory of measuring material: `CALLGATE_CORPUS`, or beside the workspace.
-fn corpus() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
-    let dir = std::env::var_os("CALLGATE_CORPUS").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    dir.is_dir().then_some(dir)
-}
-
-/// A small generator of pseudo-random numbers: the same calls on every run.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.next() as usize % from.len()]
-    }
-}
+use support::{Rng, corpus};
 
 /// A call near the constants the program compares with.
 fn call(program: &Program, rng: &mut Rng) -> SeccompData {
@@ -34,7 +14,7 @@ fn call(program: &Program, rng: &mut Rng) -> SeccompData {
     let mut data = SeccompData::default();
     for i in 0..Word::COUNT {
         let word = Word::from_index(i).unwrap();
-        let near = rng.pick(insns).k;
+        let near = insns[rng.below(insns.len() as u64) as usize].k;
         let value = match rng.next() % 4 {
             0 => near.wrapping_add(rng.next() as u32 % 3).wrapping_sub(1),
             1 => near ^ 1 << (rng.next() % 32),
@@ -43,10 +23,10 @@ fn call(program: &Program, rng: &mut Rng) -> SeccompData {
         };
         word.set(&mut data, value);
     }
-    if rng.next() % 4 != 0 {
+    if !rng.chance(4) {
         data.arch = rng.pick(&[0xc000_003e, 0x4000_0003, 0xc000_00b7]);
     }
-    if rng.next() % 2 == 0 {
+    if rng.chance(2) {
         data.nr = rng.next() as u32 % 470;
     }
     data
@@ -62,7 +42,7 @@ fn real_filters_mean_what_they_do() {
         std::fs::read_dir(dir.join("filters")).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
-    let mut rng = Rng(0x1234_5678_9abc_def1);
+    let mut rng = Rng::new(1);
     for file in files {
         let bytes = std::fs::read(&file).unwrap();
         let program = Program::from_bytes(&bytes, Endian::Little).unwrap();

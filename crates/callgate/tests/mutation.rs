@@ -9,7 +9,7 @@ use callgate::{Policy, Program, SeccompData};
 use support::{Rng, any_action, call, policy, show};
 
 /// What one wrong byte, one wrong jump or one forgotten step of a compiler would leave.
-fn corrupt(rng: &mut Rng, insns: &mut Vec<Insn>) {
+fn corrupt(rng: &mut Rng, insns: &mut [Insn]) {
     const TESTS: &[u16] = &[op::JEQ_K, op::JGT_K, op::JGE_K, op::JSET_K];
     let at = rng.below(insns.len() as u64) as usize;
     let insn = &mut insns[at];

@@ -29,7 +29,7 @@ impl Subject {
     /// Compiles for one target.
     pub(super) fn program(&self, target: Target) -> Result<Program> {
         let endian = self.policy.arches.first().map_or(Endian::Little, |arch| arch.endian());
-        let options = Options { endian, target, profile: &self.profile };
+        let options = Options { endian, target, profile: &self.profile, ..Options::default() };
         self.filter.emit_with(&options).map_err(|e| format!("{}: {e}", self.name))
     }
 }

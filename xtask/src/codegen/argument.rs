@@ -2,6 +2,7 @@
 
 use super::calls::Calls;
 use super::cell::ARCHES;
+use super::signature::{self, cell::Cells};
 use super::signature_row::{self, Signature};
 use crate::data::{self, Row};
 use crate::files::{self, Result};
@@ -12,10 +13,11 @@ pub(crate) struct Arguments<'a> {
     calls: &'a Calls,
     signatures: BTreeMap<String, Vec<Signature>>,
     constants: BTreeSet<String>,
+    cells: Cells,
 }
 
 impl Arguments<'_> {
-    /// Reads `data/signatures.txt` and the names in `data/constants`.
+    /// Reads `data/signatures.txt`, `data/argument-roles.txt` and the names in `data/constants`.
     pub(crate) fn read(calls: &Calls) -> Result<Arguments<'_>> {
         let mut signatures: BTreeMap<String, Vec<Signature>> = BTreeMap::new();
         for (_, signature) in signature_row::read("data/signatures.txt")? {
@@ -28,7 +30,7 @@ impl Arguments<'_> {
             let names = rows.iter().filter_map(|row| row.cells().first().map(|c| (*c).to_owned()));
             constants.extend(names.filter(|n| !n.starts_with(|c: char| c.is_ascii_lowercase())));
         }
-        Ok(Arguments { calls, signatures, constants })
+        Ok(Arguments { calls, signatures, constants, cells: signature::cells(calls)? })
     }
 
     /// The architectures that have `call` but lack an argument of it that `condition` asks about, by
@@ -89,7 +91,9 @@ impl Arguments<'_> {
         let own = signatures.iter().find(|s| s.arches.iter().any(|a| a == arch));
         let signature = own.or_else(|| signatures.iter().find(|s| s.arches.is_empty()));
         let params = signature.and_then(|s| s.params.as_ref());
-        params.is_some_and(|params| params.iter().any(|p| p.name == argument))
+        params.is_some_and(|params| {
+            params.iter().any(|p| p.name == argument || self.cells.same(call, &p.name, argument))
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! `tables/signature.rs`: the parameters of every call.
 
-mod cell;
+pub(crate) mod cell;
 mod ctype;
 mod role;
 
 use super::calls::Calls;
 use super::cell::ARCHES;
 use super::constant_row;
+use super::constant_set::Kind;
 use super::signature_row::{self, Declared};
 use crate::files::Result;
 use cell::{Cell, Cells};
@@ -14,6 +15,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const SIGNATURES: &str = "data/signatures.txt";
+
+/// How many arguments `struct seccomp_data` has; o32 of MIPS passes a seventh on the stack.
+const VISIBLE: usize = 6;
 
 /// Where a list of parameters is.
 #[derive(Clone, Copy)]
@@ -31,11 +35,7 @@ struct Lists {
 
 /// Reads the signatures and what is known about their arguments.
 pub(crate) fn generate(calls: &Calls) -> Result<String> {
-    let sets: BTreeMap<String, (usize, bool)> = constant_row::read()?
-        .into_iter()
-        .enumerate()
-        .map(|(index, set)| (set.name, (index, set.kind == super::constant_set::Kind::Flags)))
-        .collect();
+    let sets = sets()?;
     let mut cells = Cells::read(calls, &sets)?;
     let mut lists = Lists::default();
     let mut common: BTreeMap<u16, Option<Range>> = BTreeMap::new();
@@ -46,7 +46,8 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
             None => None,
             Some(params) => {
                 let params = describe(&signature.name, params, &mut cells).map_err(|e| row.error(e))?;
-                let texts = params.iter().map(|p| p.print(&params, &sets)).collect::<Result<Vec<_>>>();
+                let params = &params[..params.len().min(VISIBLE)];
+                let texts = params.iter().map(|p| p.print(params, &sets)).collect::<Result<Vec<_>>>();
                 Some(lists.add(texts.map_err(|e| row.error(e))?))
             }
         };
@@ -93,6 +94,17 @@ pub(crate) fn generate(calls: &Calls) -> Result<String> {
     }
     out.push_str("];\n");
     Ok(out)
+}
+
+/// Every set's index, and whether its members are flags.
+fn sets() -> Result<BTreeMap<String, (usize, bool)>> {
+    let sets = constant_row::read()?.into_iter().enumerate();
+    Ok(sets.map(|(index, set)| (set.name, (index, set.kind == Kind::Flags))).collect())
+}
+
+/// What `data/argument-roles.txt` says.
+pub(crate) fn cells(calls: &Calls) -> Result<Cells> {
+    Cells::read(calls, &sets()?)
 }
 
 fn print_range(range: Option<Range>) -> String {

@@ -4,6 +4,7 @@
 //! disagreement.
 
 mod claims;
+mod constant;
 mod crates;
 mod errno;
 mod explain;
@@ -44,6 +45,7 @@ pub(crate) fn run() -> Result<()> {
         );
     }
     found.extend(errno::compare()?);
+    found.extend(constant::compare()?);
     let present: Vec<&str> =
         claims::SOURCES.iter().copied().filter(|s| claims.iter().any(|c| c.source == *s)).collect();
     if present.len() < ENOUGH {

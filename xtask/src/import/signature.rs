@@ -110,7 +110,7 @@ fn entry<'a>(entry: &str, definitions: &'a BTreeMap<String, Vec<Definition>>) ->
 /// One row per distinct parameter list; the most common one, without its architectures, stands last.
 fn print(out: &mut String, name: &str, variants: BTreeMap<Found, Vec<&str>>) {
     // The same list from two files is one row.
-    let mut by_params: BTreeMap<Option<Vec<Declared>>, (Vec<&str>, Vec<String>)> = BTreeMap::new();
+    let mut by_params: BTreeMap<_, (Vec<&str>, Vec<String>)> = BTreeMap::new();
     for (found, arches) in variants {
         let (all, sources) = by_params.entry(found.params).or_default();
         all.extend(arches);

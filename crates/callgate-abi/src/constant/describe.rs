@@ -18,6 +18,7 @@ use core::fmt::{Result, Write};
 /// assert_eq!(words("open_flags", 0), "O_RDONLY");
 /// assert_eq!(words("clone_flags", 0x0001_0011), "SIGCHLD|CLONE_THREAD");
 /// assert_eq!(words("mmap_prot", 0x103), "PROT_READ|PROT_WRITE|0x100");
+/// assert_eq!(words("file_mode", 0o100644), "S_IFREG|0o644");
 /// assert_eq!(words("address_family", 2), "AF_INET");
 /// assert_eq!(words("address_family", 99), "99");
 /// ```
@@ -31,17 +32,23 @@ pub fn describe(set: Set, value: u64, arch: Arch, out: &mut dyn Write) -> Result
     let mut words = Words { out, any: false };
     let mut rest = value;
     let mut fields = 0;
-    for (mask, of) in set.fields(arch) {
+    for (index, (mask, of)) in set.fields(arch).enumerate() {
         let mask = u64::from(mask);
         fields |= mask;
+        // The name of zero says nothing about a second field.
+        if index > 0 && value & mask == 0 {
+            continue;
+        }
         if let Some(name) = alternative(of, value & mask, mask, arch) {
-            // A field at zero says something only where zero has a name, and alone where it is no more
-            // than the absence of the others.
             words.word(name)?;
             rest &= !mask;
         }
     }
-    while let Some((name, bits)) = largest(set, rest, fields, arch) {
+    if set.name() == OCTAL {
+        let zero = rest == 0 && words.any;
+        return if zero { Ok(()) } else { words.separate().and_then(|()| write!(words.out, "{rest:#o}")) };
+    }
+    while let Some((name, bits)) = next(set, rest, fields, arch) {
         words.word(name)?;
         rest &= !bits;
     }
@@ -57,6 +64,9 @@ pub fn describe(set: Set, value: u64, arch: Arch, out: &mut dyn Write) -> Result
         None => out.write_str("0"),
     }
 }
+
+/// The set whose bits people know as octal digits.
+const OCTAL: &str = "file_mode";
 
 /// Words joined by `|`.
 struct Words<'a> {
@@ -77,27 +87,18 @@ impl Words<'_> {
 
 /// The member that is exactly `value` below `mask`; the mask's own name is none.
 fn alternative(set: Set, value: u64, mask: u64, arch: Arch) -> Option<&'static str> {
-    let named =
-        |m: &(&str, u64)| m.1 == value && (m.1 & !mask) == 0 && (m.1 != mask || mask.is_power_of_two());
+    let named = |m: &(&str, u64)| m.1 == value && (m.1 != mask || mask.is_power_of_two());
     set.members(arch).find(named).map(|m| m.0)
 }
 
-/// The next member to write: of those that `rest` has whole, one with bits no other has more of, the first in
-/// the order of bits.
-fn largest(set: Set, rest: u64, fields: u64, arch: Arch) -> Option<(&'static str, u64)> {
-    let inside = |m: &(&str, u64)| m.1 != 0 && m.1 & !rest == 0 && m.1 & fields != m.1;
-    let mut best: Option<(&str, u64)> = None;
-    for member in set.members(arch).filter(inside) {
-        let better = |known: (&str, u64)| {
-            let (low, known_low) = (member.1.trailing_zeros(), known.1.trailing_zeros());
-            let covers = known.1 & !member.1 == 0 && member.1 != known.1;
-            covers || (low < known_low && member.1 & !known.1 != 0 && !(member.1 & !known.1 == 0))
-        };
-        if best.is_none_or(better) {
-            best = Some(member);
-        }
-    }
-    best
+/// The next member to write, of those whose bits `rest` has all: the one that begins lowest; of several, the
+/// one with the most bits.
+fn next(set: Set, rest: u64, fields: u64, arch: Arch) -> Option<(&'static str, u64)> {
+    let inside = |m: &(&str, u64)| m.1 != 0 && m.1 & !rest == 0 && m.1 & !fields != 0;
+    let order = |m: (&str, u64)| (m.1.trailing_zeros(), u32::MAX - m.1.count_ones());
+    let first =
+        |best: (&'static str, u64), m: (&'static str, u64)| if order(m) < order(best) { m } else { best };
+    set.members(arch).filter(inside).reduce(first)
 }
 
 fn write_number(value: u64, out: &mut dyn Write) -> Result {

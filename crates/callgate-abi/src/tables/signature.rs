@@ -11,7 +11,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("offset_high", &[], "unsigned long", W64, 64, false, Offset, None, None),
     Param::new("offset_low", &[], "unsigned long", W64, 64, false, Offset, None, None),
     Param::new("result", &[], "loff_t *", W64, 64, false, Pointer, None, None),
-    Param::new("whence", &[], "unsigned int", W32, 32, false, Command, Some(Set(455)), None),
+    Param::new("whence", &[], "unsigned int", W32, 32, false, Command, Some(Set(465)), None),
     Param::new("nfds", &["n"], "int", W32, 32, true, Size, None, None),
     Param::new("readfds", &["inp"], "compat_ulong_t *", W64, 64, false, Pointer, None, None),
     Param::new("writefds", &["outp"], "compat_ulong_t *", W64, 64, false, Pointer, None, None),
@@ -57,7 +57,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("description", &["_description"], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("payload", &["_payload"], "const void *", W64, 64, false, Pointer, None, None),
     Param::new("plen", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("keyring", &["ringid"], "key_serial_t", W32, 32, true, Command, Some(Set(317)), None),
+    Param::new("keyring", &["ringid"], "key_serial_t", W32, 32, true, Command, Some(Set(318)), None),
     Param::new("buf", &["txc_p", "utp"], "struct __kernel_timex *", W64, 64, false, Pointer, None, None),
     Param::new("buf", &["txc_p", "utp"], "struct old_timex32 *", W64, 64, false, Pointer, None, None),
     Param::new("seconds", &[], "unsigned int", W32, 32, false, Value, None, None),
@@ -70,7 +70,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("len_low", &[], "u32", W32, 32, false, Size, None, None),
     Param::new("len_high", &[], "u32", W32, 32, false, Size, None, None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(454)), None),
     Param::new("offset_low", &[], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_high", &[], "u32", W32, 32, false, Offset, None, None),
     Param::new("nbytes_low", &[], "u32", W32, 32, false, Size, None, None),
@@ -218,7 +218,7 @@ pub(crate) static PARAMS: &[Param] = &[
         Some(Set(12)),
         None,
     ),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(446)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(456)), None),
     Param::new("request", &["rqtp"], "const struct __kernel_timespec *", W64, 64, false, Pointer, None, None),
     Param::new("remain", &["rmtp"], "struct __kernel_timespec *", W64, 64, false, Pointer, None, None),
     Param::new(
@@ -232,7 +232,7 @@ pub(crate) static PARAMS: &[Param] = &[
         Some(Set(12)),
         None,
     ),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(446)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(456)), None),
     Param::new("request", &["rqtp"], "struct old_timespec32 *", W64, 64, false, Pointer, None, None),
     Param::new("remain", &["rmtp"], "struct old_timespec32 *", W64, 64, false, Pointer, None, None),
     Param::new(
@@ -365,14 +365,12 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("offset_low", &["offset_lo", "low_off", "low"], "u32", W32, 32, false, Offset, None, None),
     Param::new("len_high", &["high_len"], "u32", W32, 32, false, Size, None, None),
     Param::new("len_low", &["low_len"], "u32", W32, 32, false, Size, None, None),
-    Param::new("advice", &[], "int", W32, 32, true, Command, Some(Set(23)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("_pad", &[], "u32", W32, 32, false, Value, None, None),
     Param::new("offset_low", &["offset_lo", "low_off", "low"], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_high", &["offset_hi", "high_off", "high"], "u32", W32, 32, false, Offset, None, None),
     Param::new("len_low", &["low_len"], "u32", W32, 32, false, Size, None, None),
     Param::new("len_high", &["high_len"], "u32", W32, 32, false, Size, None, None),
-    Param::new("advice", &[], "int", W32, 32, true, Command, Some(Set(23)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("offset_high", &["offset_hi", "high_off", "high"], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_low", &["offset_lo", "low_off", "low"], "u32", W32, 32, false, Offset, None, None),
@@ -537,7 +535,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("offset", &[], "loff_t", W64, 64, true, Offset, None, None),
     Param::new("len", &[], "loff_t", W64, 64, true, Offset, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(25)), None),
-    Param::new("event_f_flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(348)), None),
+    Param::new("event_f_flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(349)), None),
     Param::new("fanotify_fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(26)), None),
     Param::new("mask_low", &["mask_lo"], "u32", W32, 32, false, Flags, Some(Set(27)), None),
@@ -609,10 +607,10 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("name", &[], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("value", &[], "const void *", W64, 64, false, Pointer, None, None),
     Param::new("size", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(456)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(466)), None),
     Param::new("fsfd", &["fs_fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(35)), None),
-    Param::new("attr_flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(338)), None),
+    Param::new("attr_flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(339)), None),
     Param::new("fsname", &["_fs_name"], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(36)), None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
@@ -762,9 +760,9 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("list", &["grouplist"], "old_gid_t *", W64, 64, false, Pointer, None, None),
     Param::new("size", &["gidsetsize"], "int", W32, 32, true, Size, None, None),
     Param::new("list", &["grouplist"], "gid_t *", W64, 64, false, Pointer, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(313)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(314)), None),
     Param::new("curr_value", &["value"], "struct old_itimerval32 *", W64, 64, false, Pointer, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(313)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(314)), None),
     Param::new(
         "curr_value",
         &["value"],
@@ -780,7 +778,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("addr", &["usockaddr"], "struct sockaddr *", W64, 64, false, Pointer, None, None),
     Param::new("addrlen", &["usockaddr_len"], "int *", W64, 64, false, Pointer, None, None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(384)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(393)), None),
     Param::new("who", &[], "int", W32, 32, true, Value, None, None),
     Param::new("buf", &["ubuf"], "char *", W64, 64, false, Pointer, None, None),
     Param::new("buflen", &["len", "count"], "size_t", W64, 64, false, Size, None, None),
@@ -797,17 +795,17 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("ruid", &["ruidp"], "uid_t *", W64, 64, false, Pointer, None, None),
     Param::new("euid", &["euidp"], "uid_t *", W64, 64, false, Pointer, None, None),
     Param::new("suid", &["suidp"], "uid_t *", W64, 64, false, Pointer, None, None),
-    Param::new("resource", &[], "unsigned int", W32, 32, false, Command, Some(Set(393)), None),
+    Param::new("resource", &[], "unsigned int", W32, 32, false, Command, Some(Set(403)), None),
     Param::new("rlim", &[], "struct compat_rlimit *", W64, 64, false, Pointer, None, None),
-    Param::new("resource", &[], "unsigned int", W32, 32, false, Command, Some(Set(393)), None),
+    Param::new("resource", &[], "unsigned int", W32, 32, false, Command, Some(Set(403)), None),
     Param::new("rlim", &[], "struct rlimit *", W64, 64, false, Pointer, None, None),
-    Param::new("who", &[], "int", W32, 32, true, Command, Some(Set(395)), None),
+    Param::new("who", &[], "int", W32, 32, true, Command, Some(Set(405)), None),
     Param::new("usage", &["ru"], "struct compat_rusage *", W64, 64, false, Pointer, None, None),
-    Param::new("who", &[], "int", W32, 32, true, Command, Some(Set(395)), None),
+    Param::new("who", &[], "int", W32, 32, true, Command, Some(Set(405)), None),
     Param::new("usage", &["ru"], "struct rusage *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
-    Param::new("level", &[], "int", W32, 32, true, Command, Some(Set(415)), None),
-    Param::new("optname", &[], "int", W32, 32, true, Command, Some(Set(416)), Some(1)),
+    Param::new("level", &[], "int", W32, 32, true, Command, Some(Set(425)), None),
+    Param::new("optname", &[], "int", W32, 32, true, Command, Some(Set(426)), Some(1)),
     Param::new("optval", &[], "char *", W64, 64, false, Pointer, None, None),
     Param::new("optlen", &[], "int *", W64, 64, false, Pointer, None, None),
     Param::new("tv", &[], "struct old_timeval32 *", W64, 64, false, Pointer, None, None),
@@ -894,31 +892,31 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("entries", &[], "u32", W32, 32, false, Value, None, None),
     Param::new("p", &["params"], "struct io_uring_params *", W64, 64, false, Pointer, None, None),
     Param::new("fd", &[], "unsigned int", W32, 32, false, Fd, None, None),
-    Param::new("cmd", &["request", "op"], "unsigned int", W32, 32, false, Command, Some(Set(105)), None),
+    Param::new("cmd", &["request", "op"], "unsigned int", W32, 32, false, Command, Some(Set(106)), None),
     Param::new("arg", &["argp"], "compat_ulong_t", W32, 32, false, Value, None, None),
     Param::new("fd", &[], "unsigned int", W32, 32, false, Fd, None, None),
-    Param::new("cmd", &["request", "op"], "unsigned int", W32, 32, false, Command, Some(Set(105)), None),
+    Param::new("cmd", &["request", "op"], "unsigned int", W32, 32, false, Command, Some(Set(106)), None),
     Param::new("arg", &["argp"], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("from", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("num", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("turn_on", &[], "int", W32, 32, true, Value, None, None),
     Param::new("level", &[], "unsigned int", W32, 32, false, Value, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(307)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(308)), None),
     Param::new("who", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(307)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(308)), None),
     Param::new("who", &[], "int", W32, 32, true, Value, None, None),
     Param::new("ioprio", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("call", &[], "uint", W32, 32, false, Flags, Some(Set(309)), None),
+    Param::new("call", &[], "uint", W32, 32, false, Flags, Some(Set(310)), None),
     Param::new("first", &[], "int", W32, 32, true, Value, None, None),
     Param::new("second", &[], "compat_ulong_t", W32, 32, false, Value, None, None),
     Param::new("third", &[], "compat_ulong_t", W32, 32, false, Value, None, None),
     Param::new("ptr", &[], "compat_uptr_t", W32, 32, false, Pointer, None, None),
-    Param::new("call", &[], "uint", W32, 32, false, Flags, Some(Set(309)), None),
+    Param::new("call", &[], "uint", W32, 32, false, Flags, Some(Set(310)), None),
     Param::new("first", &[], "int", W32, 32, true, Value, None, None),
     Param::new("second", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("third", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("ptr", &[], "void *", W64, 64, false, Pointer, None, None),
-    Param::new("call", &[], "unsigned int", W32, 32, false, Flags, Some(Set(309)), None),
+    Param::new("call", &[], "unsigned int", W32, 32, false, Flags, Some(Set(310)), None),
     Param::new("first", &[], "int", W32, 32, true, Value, None, None),
     Param::new("second", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("third", &[], "unsigned long", W64, 64, false, Value, None, None),
@@ -926,34 +924,34 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("fifth", &[], "long", W64, 64, true, Value, None, None),
     Param::new("pid1", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("pid2", &[], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("type", &[], "int", W32, 32, true, Command, Some(Set(314)), None),
+    Param::new("type", &[], "int", W32, 32, true, Command, Some(Set(315)), None),
     Param::new("idx1", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("idx2", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("kernel_fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("initrd_fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("cmdline_len", &[], "unsigned long", W64, 64, false, Size, None, None),
     Param::new("cmdline", &["cmdline_ptr"], "const char *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(315)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(316)), None),
     Param::new("entry", &[], "compat_ulong_t", W32, 32, false, Pointer, None, None),
     Param::new("nr_segments", &[], "compat_ulong_t", W32, 32, false, Value, None, None),
     Param::new("segments", &[], "struct compat_kexec_segment *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "compat_ulong_t", W32, 32, false, Flags, Some(Set(316)), None),
+    Param::new("flags", &[], "compat_ulong_t", W32, 32, false, Flags, Some(Set(317)), None),
     Param::new("entry", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("nr_segments", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("segments", &[], "struct kexec_segment *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(316)), None),
-    Param::new("operation", &["option", "op"], "u32", W32, 32, false, Command, Some(Set(318)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(317)), None),
+    Param::new("operation", &["option", "op"], "u32", W32, 32, false, Command, Some(Set(319)), None),
     Param::new("second", &[], "u32", W32, 32, false, Value, None, None),
     Param::new("third", &[], "u32", W32, 32, false, Value, None, None),
     Param::new("fourth", &[], "u32", W32, 32, false, Value, None, None),
     Param::new("fifth", &[], "u32", W32, 32, false, Value, None, None),
-    Param::new("operation", &["option", "op"], "int", W32, 32, true, Command, Some(Set(318)), None),
+    Param::new("operation", &["option", "op"], "int", W32, 32, true, Command, Some(Set(319)), None),
     Param::new("second", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("third", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("fourth", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("fifth", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("ruleset_fd", &[], "const int", W32, 32, true, Fd, None, None),
     Param::new(
         "rule_type",
@@ -963,16 +961,16 @@ pub(crate) static PARAMS: &[Param] = &[
         32,
         false,
         Command,
-        Some(Set(322)),
+        Some(Set(323)),
         None,
     ),
     Param::new("rule_attr", &[], "const void * const", W64, 64, false, Value, None, None),
-    Param::new("flags", &[], "const __u32", W32, 32, false, Flags, Some(Set(319)), None),
+    Param::new("flags", &[], "const __u32", W32, 32, false, Flags, Some(Set(320)), None),
     Param::new("attr", &[], "const struct landlock_ruleset_attr * const", W64, 64, false, Value, None, None),
     Param::new("size", &[], "const size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "const __u32", W32, 32, false, Flags, Some(Set(320)), None),
-    Param::new("ruleset_fd", &[], "const int", W32, 32, true, Fd, None, None),
     Param::new("flags", &[], "const __u32", W32, 32, false, Flags, Some(Set(321)), None),
+    Param::new("ruleset_fd", &[], "const int", W32, 32, true, Fd, None, None),
+    Param::new("flags", &[], "const __u32", W32, 32, false, Flags, Some(Set(322)), None),
     Param::new("oldpath", &["oldname"], "const char *", W64, 64, false, Path, None, None),
     Param::new("newpath", &["newname"], "const char *", W64, 64, false, Path, None, None),
     Param::new("olddirfd", &["olddfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
@@ -985,7 +983,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("req", &[], "const struct mnt_id_req *", W64, 64, false, Pointer, None, None),
     Param::new("mnt_ids", &[], "u64 *", W64, 64, false, Pointer, None, None),
     Param::new("nr_mnt_ids", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(323)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(324)), None),
     Param::new("req", &[], "const struct ns_id_req *", W64, 64, false, Pointer, None, None),
     Param::new("ns_ids", &[], "u64 *", W64, 64, false, Pointer, None, None),
     Param::new("nr_ns_ids", &[], "size_t", W64, 64, false, Size, None, None),
@@ -1009,26 +1007,26 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("name", &[], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("fd", &[], "unsigned int", W32, 32, false, Fd, None, None),
     Param::new("offset", &[], "compat_off_t", W32, 32, true, Offset, None, None),
-    Param::new("whence", &[], "unsigned int", W32, 32, false, Command, Some(Set(455)), None),
+    Param::new("whence", &[], "unsigned int", W32, 32, false, Command, Some(Set(465)), None),
     Param::new("fd", &[], "unsigned int", W32, 32, false, Fd, None, None),
     Param::new("offset", &[], "off_t", W64, 64, true, Offset, None, None),
-    Param::new("whence", &[], "unsigned int", W32, 32, false, Command, Some(Set(455)), None),
+    Param::new("whence", &[], "unsigned int", W32, 32, false, Command, Some(Set(465)), None),
     Param::new("path", &["pathname"], "const char *", W64, 64, false, Path, None, None),
     Param::new("name", &[], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("value", &[], "const void *", W64, 64, false, Pointer, None, None),
     Param::new("size", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(456)), None),
-    Param::new("attr", &[], "unsigned int", W32, 32, false, Command, Some(Set(325)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(466)), None),
+    Param::new("attr", &[], "unsigned int", W32, 32, false, Command, Some(Set(326)), None),
     Param::new("ctx", &[], "struct lsm_ctx *", W64, 64, false, Pointer, None, None),
     Param::new("size", &[], "u32 *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "u32", W32, 32, false, Flags, Some(Set(326)), None),
+    Param::new("flags", &[], "u32", W32, 32, false, Flags, Some(Set(327)), None),
     Param::new("ids", &[], "u64 *", W64, 64, false, Pointer, None, None),
     Param::new("size", &[], "u32 *", W64, 64, false, Pointer, None, None),
     Param::new("flags", &[], "u32", W32, 32, false, Flags, None, None),
-    Param::new("attr", &[], "unsigned int", W32, 32, false, Command, Some(Set(325)), None),
+    Param::new("attr", &[], "unsigned int", W32, 32, false, Command, Some(Set(326)), None),
     Param::new("ctx", &[], "struct lsm_ctx *", W64, 64, false, Pointer, None, None),
     Param::new("size", &[], "u32", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "u32", W32, 32, false, Flags, Some(Set(326)), None),
+    Param::new("flags", &[], "u32", W32, 32, false, Flags, Some(Set(327)), None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
     Param::new("statbuf", &["buf"], "struct compat_stat *", W64, 64, false, Pointer, None, None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
@@ -1039,21 +1037,21 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("statbuf", &["buf"], "struct stat64 *", W64, 64, false, Pointer, None, None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len_in", "len"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("advice", &["behavior"], "int", W32, 32, true, Command, Some(Set(327)), None),
+    Param::new("advice", &["behavior"], "int", W32, 32, true, Command, Some(Set(328)), None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("size", &[], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(328)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(329)), None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("len", &[], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("mode", &[], "unsigned long", W64, 64, false, Flags, Some(Set(333)), None),
+    Param::new("mode", &[], "unsigned long", W64, 64, false, Flags, Some(Set(334)), None),
     Param::new("nodemask", &["nmask"], "const unsigned long *", W64, 64, false, Pointer, None, None),
     Param::new("maxnode", &[], "unsigned long", W64, 64, false, Value, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(329)), None),
-    Param::new("cmd", &[], "int", W32, 32, true, Command, Some(Set(330)), None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(331)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(330)), None),
+    Param::new("cmd", &[], "int", W32, 32, true, Command, Some(Set(331)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(332)), None),
     Param::new("cpu_id", &[], "int", W32, 32, true, Value, None, None),
     Param::new("name", &["uname"], "const char *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(332)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(333)), None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(16)), None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("maxnode", &[], "unsigned long", W64, 64, false, Value, None, None),
@@ -1078,38 +1076,38 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("len", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("len", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(334)), None),
     Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(335)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(336)), None),
     Param::new("arg", &[], "struct mmap_arg_struct_emu31 *", W64, 64, false, Pointer, None, None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len"], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(336)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("offset", &["off"], "unsigned long", W64, 64, false, Offset, None, None),
     Param::new("arg", &[], "struct mmap_arg_struct *", W64, 64, false, Pointer, None, None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len"], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(336)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
     Param::new("fd", &[], "unsigned long", W64, 32, false, Fd, None, None),
     Param::new("offset", &["off"], "off_t", W64, 64, true, Offset, None, None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len"], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(336)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
     Param::new("fd", &[], "unsigned long", W64, 32, false, Fd, None, None),
     Param::new("offset", &["off"], "unsigned long", W64, 64, false, Offset, None, None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(336)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
     Param::new("fd", &[], "unsigned long", W64, 32, false, Fd, None, None),
     Param::new("pgoffset", &["pgoff", "off_4k"], "unsigned long", W64, 64, false, Offset, None, None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len"], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(336)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
     Param::new("fd", &[], "unsigned long", W64, 32, false, Fd, None, None),
     Param::new("pgoffset", &["pgoff", "off_4k"], "unsigned long", W64, 64, false, Offset, None, None),
     Param::new("func", &[], "int", W32, 32, true, Value, None, None),
@@ -1118,7 +1116,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("source", &["dev_name"], "char *", W64, 64, false, Path, None, None),
     Param::new("target", &["dir_name"], "char *", W64, 64, false, Path, None, None),
     Param::new("filesystemtype", &["type"], "char *", W64, 64, false, Pointer, None, None),
-    Param::new("mountflags", &["flags"], "unsigned long", W64, 64, false, Flags, Some(Set(339)), None),
+    Param::new("mountflags", &["flags"], "unsigned long", W64, 64, false, Flags, Some(Set(340)), None),
     Param::new("data", &[], "void *", W64, 64, false, Pointer, None, None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["path"], "const char *", W64, 64, false, Path, None, None),
@@ -1129,16 +1127,16 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("from_pathname", &[], "const char *", W64, 64, false, Path, None, None),
     Param::new("to_dirfd", &["to_dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("to_pathname", &[], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(340)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(341)), None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("nr_pages", &["count"], "unsigned long", W64, 64, false, Size, None, None),
     Param::new("pages", &[], "const void **", W64, 64, false, Pointer, None, None),
     Param::new("nodes", &[], "const int *", W64, 64, false, Pointer, None, None),
     Param::new("status", &[], "int *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(329)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(330)), None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("len", &["length"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
     Param::new("mqdes", &[], "mqd_t", W32, 32, true, Fd, None, None),
     Param::new(
         "newattr",
@@ -1170,11 +1168,11 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("mqdes", &[], "mqd_t", W32, 32, true, Fd, None, None),
     Param::new("sevp", &["u_notification"], "const struct sigevent *", W64, 64, false, Pointer, None, None),
     Param::new("name", &["u_name"], "const char *", W64, 64, false, Pointer, None, None),
-    Param::new("oflag", &["flags"], "int", W32, 32, true, Flags, Some(Set(348)), None),
+    Param::new("oflag", &["flags"], "int", W32, 32, true, Flags, Some(Set(349)), None),
     Param::new("mode", &[], "compat_mode_t", W32, 16, false, Mode, Some(Set(31)), None),
     Param::new("attr", &["u_attr"], "struct compat_mq_attr *", W64, 64, false, Pointer, None, None),
     Param::new("name", &["u_name"], "const char *", W64, 64, false, Pointer, None, None),
-    Param::new("oflag", &["flags"], "int", W32, 32, true, Flags, Some(Set(348)), None),
+    Param::new("oflag", &["flags"], "int", W32, 32, true, Flags, Some(Set(349)), None),
     Param::new("mode", &[], "umode_t", W32, 16, false, Mode, Some(Set(31)), None),
     Param::new("attr", &["u_attr"], "struct mq_attr *", W64, 64, false, Pointer, None, None),
     Param::new("mqdes", &[], "mqd_t", W32, 32, true, Fd, None, None),
@@ -1241,40 +1239,40 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("old_address", &["addr"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("old_size", &["old_len"], "unsigned long", W64, 64, false, Size, None, None),
     Param::new("new_size", &["new_len"], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(341)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(342)), None),
     Param::new("new_address", &["new_addr"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("len", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, None, None),
     Param::new("msqid", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(342)), None),
+    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(343)), None),
     Param::new("uptr", &[], "void *", W64, 64, false, Pointer, None, None),
     Param::new("msqid", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(342)), None),
+    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(343)), None),
     Param::new("buf", &[], "struct msqid_ds *", W64, 64, false, Pointer, None, None),
-    Param::new("key", &[], "key_t", W32, 32, true, Command, Some(Set(312)), None),
-    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(311)), None),
+    Param::new("key", &[], "key_t", W32, 32, true, Command, Some(Set(313)), None),
+    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(312)), None),
     Param::new("msqid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("msgp", &[], "compat_uptr_t", W32, 32, false, Pointer, None, None),
     Param::new("msgsz", &[], "compat_ssize_t", W32, 32, true, Size, None, None),
     Param::new("msgtyp", &[], "compat_long_t", W32, 32, true, Value, None, None),
-    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(344)), None),
+    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(345)), None),
     Param::new("msqid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("msgp", &[], "struct msgbuf *", W64, 64, false, Pointer, None, None),
     Param::new("msgsz", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("msgtyp", &[], "long", W64, 64, true, Value, None, None),
-    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(344)), None),
+    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(345)), None),
     Param::new("msqid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("msgp", &[], "compat_uptr_t", W32, 32, false, Pointer, None, None),
     Param::new("msgsz", &[], "compat_ssize_t", W32, 32, true, Size, None, None),
-    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(344)), None),
+    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(345)), None),
     Param::new("msqid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("msgp", &[], "struct msgbuf *", W64, 64, false, Pointer, None, None),
     Param::new("msgsz", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(344)), None),
+    Param::new("msgflg", &[], "int", W32, 32, true, Flags, Some(Set(345)), None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(345)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(346)), None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("length", &["len"], "size_t", W64, 64, false, Size, None, None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
@@ -1301,22 +1299,22 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("buf", &["name"], "struct oldold_utsname *", W64, 64, false, Pointer, None, None),
     Param::new("buf", &["name"], "struct old_utsname *", W64, 64, false, Pointer, None, None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(348)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(349)), None),
     Param::new("mode", &[], "umode_t", W32, 16, false, Mode, Some(Set(31)), None),
     Param::new("mount_fd", &["mountdirfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("handle", &[], "struct file_handle *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(348)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(349)), None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "unsigned", W32, 32, false, Flags, Some(Set(349)), None),
+    Param::new("flags", &[], "unsigned", W32, 32, false, Flags, Some(Set(350)), None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "unsigned", W32, 32, false, Flags, Some(Set(349)), None),
+    Param::new("flags", &[], "unsigned", W32, 32, false, Flags, Some(Set(350)), None),
     Param::new("attr", &["uattr"], "struct mount_attr *", W64, 64, false, Pointer, None, None),
     Param::new("size", &["usize"], "size_t", W64, 64, false, Size, None, None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(348)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(349)), None),
     Param::new("mode", &[], "umode_t", W32, 16, false, Mode, Some(Set(31)), None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
@@ -1334,29 +1332,29 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("cpu", &[], "int", W32, 32, true, Value, None, None),
     Param::new("group_fd", &[], "int", W32, 32, true, Fd, None, None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(352)), None),
-    Param::new("persona", &["personality"], "unsigned long", W64, 64, false, Flags, Some(Set(353)), None),
-    Param::new("persona", &["personality"], "unsigned int", W32, 32, false, Flags, Some(Set(353)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(353)), None),
+    Param::new("persona", &["personality"], "unsigned long", W64, 64, false, Flags, Some(Set(354)), None),
+    Param::new("persona", &["personality"], "unsigned int", W32, 32, false, Flags, Some(Set(354)), None),
     Param::new("pidfd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("targetfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, None, None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(355)), None),
-    Param::new("pidfd", &[], "int", W32, 32, true, Fd, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
-    Param::new("info", &[], "siginfo_t *", W64, 64, false, Pointer, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(356)), None),
+    Param::new("pidfd", &[], "int", W32, 32, true, Fd, None, None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
+    Param::new("info", &[], "siginfo_t *", W64, 64, false, Pointer, None, None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(357)), None),
     Param::new("pipefd", &["fildes"], "int *", W64, 64, false, Pointer, None, None),
     Param::new("pipefd", &["fildes"], "int *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(357)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(358)), None),
     Param::new("new_root", &[], "const char *", W64, 64, false, Path, None, None),
     Param::new("put_old", &[], "const char *", W64, 64, false, Path, None, None),
     Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, None, None),
-    Param::new("access_rights", &["init_val"], "unsigned long", W64, 64, false, Flags, Some(Set(358)), None),
+    Param::new("access_rights", &["init_val"], "unsigned long", W64, 64, false, Flags, Some(Set(359)), None),
     Param::new("pkey", &[], "int", W32, 32, true, Value, None, None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("len", &["length"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
     Param::new("pkey", &[], "int", W32, 32, true, Value, None, None),
     Param::new("fds", &["ufds"], "struct pollfd *", W64, 64, false, Pointer, None, None),
     Param::new("nfds", &[], "unsigned int", W32, 32, false, Size, None, None),
@@ -1381,8 +1379,8 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("timeout", &["tsp"], "struct __kernel_timespec *", W64, 64, false, Pointer, None, None),
     Param::new("sigmask", &[], "const compat_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "compat_size_t", W32, 32, false, Size, None, None),
-    Param::new("option", &["op"], "int", W32, 32, true, Command, Some(Set(370)), None),
-    Param::new("second", &[], "unsigned long", W64, 64, false, Command, Some(Set(360)), Some(0)),
+    Param::new("option", &["op"], "int", W32, 32, true, Command, Some(Set(375)), None),
+    Param::new("second", &[], "unsigned long", W64, 64, false, Command, Some(Set(362)), Some(0)),
     Param::new("third", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("fourth", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("fifth", &[], "unsigned long", W64, 64, false, Value, None, None),
@@ -1558,27 +1556,27 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("iov", &["vec"], "const struct iovec *", W64, 64, false, Pointer, None, None),
     Param::new("iovcnt", &["vlen"], "unsigned long", W64, 64, false, Size, None, None),
     Param::new("pos", &[], "loff_t", W64, 64, true, Offset, None, None),
-    Param::new("flags", &[], "rwf_t", W32, 32, true, Flags, Some(Set(396)), None),
+    Param::new("flags", &[], "rwf_t", W32, 32, true, Flags, Some(Set(406)), None),
     Param::new("fd", &[], "compat_ulong_t", W32, 32, false, Fd, None, None),
     Param::new("iov", &["vec"], "const struct iovec *", W64, 64, false, Pointer, None, None),
     Param::new("iovcnt", &["vlen"], "compat_ulong_t", W32, 32, false, Size, None, None),
     Param::new("offset_low", &["pos_l", "pos_low"], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_high", &["pos_h", "pos_high"], "u32", W32, 32, false, Offset, None, None),
-    Param::new("flags", &[], "rwf_t", W32, 32, true, Flags, Some(Set(396)), None),
+    Param::new("flags", &[], "rwf_t", W32, 32, true, Flags, Some(Set(406)), None),
     Param::new("fd", &[], "unsigned long", W64, 64, false, Fd, None, None),
     Param::new("iov", &["vec"], "const struct iovec *", W64, 64, false, Pointer, None, None),
     Param::new("iovcnt", &["vlen"], "unsigned long", W64, 64, false, Size, None, None),
     Param::new("offset_low", &["pos_l", "pos_low"], "unsigned long", W64, 64, false, Offset, None, None),
     Param::new("offset_high", &["pos_h", "pos_high"], "unsigned long", W64, 64, false, Offset, None, None),
-    Param::new("flags", &[], "rwf_t", W32, 32, true, Flags, Some(Set(396)), None),
+    Param::new("flags", &[], "rwf_t", W32, 32, true, Flags, Some(Set(406)), None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("resource", &[], "unsigned int", W32, 32, false, Command, Some(Set(393)), None),
+    Param::new("resource", &[], "unsigned int", W32, 32, false, Command, Some(Set(403)), None),
     Param::new("new_limit", &["new_rlim"], "const struct rlimit64 *", W64, 64, false, Pointer, None, None),
     Param::new("old_limit", &["old_rlim"], "struct rlimit64 *", W64, 64, false, Pointer, None, None),
     Param::new("pidfd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("iovec", &["vec", "iov"], "const struct iovec *", W64, 64, false, Pointer, None, None),
     Param::new("vlen", &["iovcnt"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("advice", &["behavior"], "int", W32, 32, true, Command, Some(Set(327)), None),
+    Param::new("advice", &["behavior"], "int", W32, 32, true, Command, Some(Set(328)), None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, None, None),
     Param::new("pidfd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, None, None),
@@ -1612,11 +1610,11 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("exceptfds", &["exp"], "compat_ulong_t *", W64, 64, false, Pointer, None, None),
     Param::new("timeout", &["tvp", "tsp"], "struct __kernel_timespec *", W64, 64, false, Pointer, None, None),
     Param::new("sigmask", &["sig"], "void *", W64, 64, false, Pointer, None, None),
-    Param::new("request", &["op"], "compat_long_t", W32, 32, true, Command, Some(Set(386)), None),
+    Param::new("request", &["op"], "compat_long_t", W32, 32, true, Command, Some(Set(395)), None),
     Param::new("pid", &[], "compat_long_t", W32, 32, true, Pid, None, None),
     Param::new("addr", &[], "compat_long_t", W32, 32, true, Pointer, None, None),
     Param::new("data", &[], "compat_long_t", W32, 32, true, Value, None, None),
-    Param::new("request", &["op"], "long", W64, 64, true, Command, Some(Set(386)), None),
+    Param::new("request", &["op"], "long", W64, 64, true, Command, Some(Set(395)), None),
     Param::new("pid", &[], "long", W64, 64, true, Pid, None, None),
     Param::new("addr", &[], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("data", &[], "unsigned long", W64, 64, false, Value, None, None),
@@ -1779,12 +1777,12 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("buf", &[], "void *", W64, 64, false, Pointer, None, None),
     Param::new("bufsize", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("ret", &[], "size_t *", W64, 64, false, Pointer, None, None),
-    Param::new("cmd", &["op"], "unsigned int", W32, 32, false, Flags, Some(Set(387)), None),
+    Param::new("cmd", &["op"], "unsigned int", W32, 32, false, Command, None, None),
     Param::new("special", &[], "const char *", W64, 64, false, Path, None, None),
     Param::new("id", &[], "qid_t", W32, 32, false, Id, None, None),
     Param::new("addr", &[], "void *", W64, 64, false, Pointer, None, None),
     Param::new("fd", &[], "unsigned int", W32, 32, false, Fd, None, None),
-    Param::new("cmd", &["op"], "unsigned int", W32, 32, false, Flags, Some(Set(387)), None),
+    Param::new("cmd", &["op"], "unsigned int", W32, 32, false, Command, None, None),
     Param::new("id", &[], "qid_t", W32, 32, false, Id, None, None),
     Param::new("addr", &[], "void *", W64, 64, false, Pointer, None, None),
     Param::new("fd", &[], "unsigned int", W32, 32, false, Fd, None, None),
@@ -1847,57 +1845,57 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("fd", &[], "unsigned long", W64, 64, false, Fd, None, None),
     Param::new("iov", &["vec"], "const struct iovec *", W64, 64, false, Pointer, None, None),
     Param::new("iovcnt", &["vlen"], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("magic", &["magic1"], "int", W32, 32, true, Command, Some(Set(389)), None),
-    Param::new("magic2", &[], "int", W32, 32, true, Command, Some(Set(389)), None),
-    Param::new("cmd", &["op"], "unsigned int", W32, 32, false, Command, Some(Set(388)), None),
+    Param::new("magic", &["magic1"], "int", W32, 32, true, Command, Some(Set(399)), None),
+    Param::new("magic2", &[], "int", W32, 32, true, Command, Some(Set(399)), None),
+    Param::new("cmd", &["op"], "unsigned int", W32, 32, false, Command, Some(Set(398)), None),
     Param::new("arg", &[], "void *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("buf", &["ubuf"], "void *", W64, 64, false, Pointer, None, None),
     Param::new("len", &["size"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("buf", &["ubuf"], "void *", W64, 64, false, Pointer, None, None),
     Param::new("len", &["size"], "compat_size_t", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("src_addr", &["addr"], "struct sockaddr *", W64, 64, false, Pointer, None, None),
     Param::new("addrlen", &["addr_len"], "int *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("buf", &["ubuf"], "void *", W64, 64, false, Pointer, None, None),
     Param::new("len", &["size"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("src_addr", &["addr"], "struct sockaddr *", W64, 64, false, Pointer, None, None),
     Param::new("addrlen", &["addr_len"], "int *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msgvec", &["mmsg"], "struct compat_mmsghdr *", W64, 64, false, Pointer, None, None),
     Param::new("vlen", &[], "unsigned int", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("timeout", &[], "struct __kernel_timespec *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msgvec", &["mmsg"], "struct compat_mmsghdr *", W64, 64, false, Pointer, None, None),
     Param::new("vlen", &[], "unsigned int", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("timeout", &[], "struct old_timespec32 *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msgvec", &["mmsg"], "struct mmsghdr *", W64, 64, false, Pointer, None, None),
     Param::new("vlen", &[], "unsigned int", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("timeout", &[], "struct old_timespec32 *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msgvec", &["mmsg"], "struct mmsghdr *", W64, 64, false, Pointer, None, None),
     Param::new("vlen", &[], "unsigned int", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("timeout", &[], "struct __kernel_timespec *", W64, 64, false, Pointer, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msg", &[], "struct compat_msghdr *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msg", &[], "struct user_msghdr *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
     Param::new("size", &[], "unsigned long", W64, 64, false, Size, None, None),
-    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
+    Param::new("prot", &[], "unsigned long", W64, 64, false, Flags, Some(Set(338)), None),
     Param::new("pgoff", &[], "unsigned long", W64, 64, false, Offset, None, None),
-    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(336)), None),
+    Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, Some(Set(337)), None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["path"], "const char *", W64, 64, false, Path, None, None),
     Param::new("flags", &["at_flags"], "unsigned int", W32, 32, false, Flags, Some(Set(5)), None),
@@ -1910,29 +1908,29 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("oldpath", &["oldname"], "const char *", W64, 64, false, Path, None, None),
     Param::new("newdirfd", &["newdfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("newpath", &["newname"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(390)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(400)), None),
     Param::new("type", &["_type"], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("description", &["_description"], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("callout_info", &["_callout_info"], "const char *", W64, 64, false, Pointer, None, None),
-    Param::new("dest_keyring", &["destringid"], "key_serial_t", W32, 32, true, Command, Some(Set(317)), None),
+    Param::new("dest_keyring", &["destringid"], "key_serial_t", W32, 32, true, Command, Some(Set(318)), None),
     Param::new("start", &[], "uintptr_t", W64, 64, false, Pointer, None, None),
     Param::new("end", &[], "uintptr_t", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "uintptr_t", W64, 64, false, Flags, Some(Set(391)), None),
+    Param::new("flags", &[], "uintptr_t", W64, 64, false, Flags, Some(Set(401)), None),
     Param::new("pairs", &[], "struct riscv_hwprobe *", W64, 64, false, Pointer, None, None),
     Param::new("pair_count", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("cpusetsize", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("cpus", &[], "unsigned long *", W64, 64, false, Pointer, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(392)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(402)), None),
     Param::new("pathname", &["path"], "const char *", W64, 64, false, Path, None, None),
     Param::new("rseq", &[], "struct rseq *", W64, 64, false, Pointer, None, None),
     Param::new("rseq_len", &[], "u32", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(394)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(404)), None),
     Param::new("sig", &[], "u32", W32, 32, false, Value, None, None),
-    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("act", &[], "const struct compat_sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("oldact", &["oact"], "struct compat_sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "compat_size_t", W32, 32, false, Size, None, None),
-    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("act", &[], "const struct sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("oldact", &["oact"], "struct sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "size_t", W64, 64, false, Size, None, None),
@@ -1940,19 +1938,19 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("sigsetsize", &[], "compat_size_t", W32, 32, false, Size, None, None),
     Param::new("set", &["uset"], "sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(412)), None),
+    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(422)), None),
     Param::new("set", &["nset"], "compat_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("oldset", &["oset"], "compat_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "compat_size_t", W32, 32, false, Size, None, None),
-    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(412)), None),
+    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(422)), None),
     Param::new("set", &["nset"], "sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("oldset", &["oset"], "sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("tgid", &["pid"], "compat_pid_t", W32, 32, true, Pid, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("info", &["uinfo"], "struct compat_siginfo *", W64, 64, false, Pointer, None, None),
     Param::new("tgid", &["pid"], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("info", &["uinfo"], "siginfo_t *", W64, 64, false, Pointer, None, None),
     Param::new("mask", &["unewset"], "compat_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "compat_size_t", W32, 32, false, Size, None, None),
@@ -1976,11 +1974,11 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("sigsetsize", &[], "size_t", W64, 64, false, Size, None, None),
     Param::new("tgid", &[], "compat_pid_t", W32, 32, true, Pid, None, None),
     Param::new("tid", &["pid"], "compat_pid_t", W32, 32, true, Pid, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("info", &["uinfo"], "struct compat_siginfo *", W64, 64, false, Pointer, None, None),
     Param::new("tgid", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("tid", &["pid"], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("info", &["uinfo"], "siginfo_t *", W64, 64, false, Pointer, None, None),
     Param::new("uargs", &[], "struct rtas_args *", W64, 64, false, Pointer, None, None),
     Param::new("command", &[], "int", W32, 32, true, Value, None, None),
@@ -1997,7 +1995,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("resp_buffer", &["buffer"], "void *", W64, 64, false, Pointer, None, None),
     Param::new("return_code", &[], "u64 *", W64, 64, false, Pointer, None, None),
     Param::new("flags", &[], "unsigned long", W64, 64, false, Flags, None, None),
-    Param::new("policy", &[], "int", W32, 32, true, Flags, Some(Set(398)), None),
+    Param::new("policy", &[], "int", W32, 32, true, Flags, Some(Set(408)), None),
     Param::new("pid", &[], "compat_pid_t", W32, 32, true, Pid, None, None),
     Param::new("cpusetsize", &["len"], "unsigned int", W32, 32, false, Value, None, None),
     Param::new("mask", &["user_mask_ptr"], "compat_ulong_t *", W64, 64, false, Pointer, None, None),
@@ -2018,23 +2016,23 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("attr", &["uattr"], "struct sched_attr *", W64, 64, false, Pointer, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, None, None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("policy", &[], "int", W32, 32, true, Flags, Some(Set(398)), None),
+    Param::new("policy", &[], "int", W32, 32, true, Flags, Some(Set(408)), None),
     Param::new("param", &[], "struct sched_param *", W64, 64, false, Pointer, None, None),
-    Param::new("operation", &["op"], "unsigned int", W32, 32, false, Command, Some(Set(403)), None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Command, Some(Set(401)), Some(0)),
+    Param::new("operation", &["op"], "unsigned int", W32, 32, false, Command, Some(Set(413)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Command, Some(Set(411)), Some(0)),
     Param::new("args", &["uargs"], "void *", W64, 64, false, Pointer, None, None),
     Param::new("arg", &[], "struct sel_arg_struct *", W64, 64, false, Pointer, None, None),
     Param::new("semid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("semnum", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(406)), None),
+    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(416)), None),
     Param::new("arg", &[], "int", W32, 32, true, Value, None, None),
     Param::new("semid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("semnum", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(406)), None),
+    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(416)), None),
     Param::new("arg", &[], "unsigned long", W64, 64, false, Value, None, None),
-    Param::new("key", &[], "key_t", W32, 32, true, Command, Some(Set(312)), None),
+    Param::new("key", &[], "key_t", W32, 32, true, Command, Some(Set(313)), None),
     Param::new("nsems", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("semflg", &[], "int", W32, 32, true, Flags, Some(Set(311)), None),
+    Param::new("semflg", &[], "int", W32, 32, true, Flags, Some(Set(312)), None),
     Param::new("semid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("sops", &["tsops"], "struct sembuf *", W64, 64, false, Pointer, None, None),
     Param::new("nsops", &[], "unsigned int", W32, 32, false, Value, None, None),
@@ -2049,7 +2047,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("buf", &["buff"], "void *", W64, 64, false, Pointer, None, None),
     Param::new("len", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("out_fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("in_fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("offset", &[], "compat_off_t *", W64, 64, false, Pointer, None, None),
@@ -2069,18 +2067,18 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msgvec", &["mmsg"], "struct compat_mmsghdr *", W64, 64, false, Pointer, None, None),
     Param::new("vlen", &[], "unsigned int", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("msgvec", &["mmsg"], "struct mmsghdr *", W64, 64, false, Pointer, None, None),
     Param::new("vlen", &[], "unsigned int", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
     Param::new("buf", &["buff"], "void *", W64, 64, false, Pointer, None, None),
     Param::new("len", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(343)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(344)), None),
     Param::new("dest_addr", &["addr"], "struct sockaddr *", W64, 64, false, Pointer, None, None),
     Param::new("addrlen", &["addr_len"], "int", W32, 32, true, Size, None, None),
-    Param::new("mode", &[], "int", W32, 32, true, Flags, Some(Set(333)), None),
+    Param::new("mode", &[], "int", W32, 32, true, Flags, Some(Set(334)), None),
     Param::new("nodemask", &["nmask"], "const unsigned long *", W64, 64, false, Pointer, None, None),
     Param::new("maxnode", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("addr", &["start"], "unsigned long", W64, 64, false, Pointer, None, None),
@@ -2103,10 +2101,10 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("fsuid", &["uid"], "uid_t", W32, 32, false, Id, None, None),
     Param::new("gid", &[], "old_gid_t", W32, 16, false, Id, None, None),
     Param::new("gid", &[], "gid_t", W32, 32, false, Id, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(313)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(314)), None),
     Param::new("new_value", &["value"], "struct old_itimerval32 *", W64, 64, false, Pointer, None, None),
     Param::new("old_value", &["ovalue"], "struct old_itimerval32 *", W64, 64, false, Pointer, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(313)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(314)), None),
     Param::new(
         "new_value",
         &["value"],
@@ -2130,10 +2128,10 @@ pub(crate) static PARAMS: &[Param] = &[
         None,
     ),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
-    Param::new("nstype", &["flags"], "int", W32, 32, true, Flags, Some(Set(451)), None),
+    Param::new("nstype", &["flags"], "int", W32, 32, true, Flags, Some(Set(461)), None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("pgid", &[], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(384)), None),
+    Param::new("which", &[], "int", W32, 32, true, Command, Some(Set(393)), None),
     Param::new("who", &[], "int", W32, 32, true, Value, None, None),
     Param::new("prio", &["niceval"], "int", W32, 32, true, Value, None, None),
     Param::new("rgid", &[], "old_gid_t", W32, 16, false, Id, None, None),
@@ -2157,8 +2155,8 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("ruid", &[], "uid_t", W32, 32, false, Id, None, None),
     Param::new("euid", &[], "uid_t", W32, 32, false, Id, None, None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
-    Param::new("level", &[], "int", W32, 32, true, Command, Some(Set(415)), None),
-    Param::new("optname", &[], "int", W32, 32, true, Command, Some(Set(416)), Some(1)),
+    Param::new("level", &[], "int", W32, 32, true, Command, Some(Set(425)), None),
+    Param::new("optname", &[], "int", W32, 32, true, Command, Some(Set(426)), Some(1)),
     Param::new("optval", &[], "char *", W64, 64, false, Pointer, None, None),
     Param::new("optlen", &[], "int", W32, 32, true, Value, None, None),
     Param::new("uid", &[], "old_uid_t", W32, 16, false, Id, None, None),
@@ -2171,36 +2169,36 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("size", &["usize"], "size_t", W64, 64, false, Size, None, None),
     Param::new("shmid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("shmaddr", &[], "compat_uptr_t", W32, 32, false, Pointer, None, None),
-    Param::new("shmflg", &[], "int", W32, 32, true, Flags, Some(Set(408)), None),
+    Param::new("shmflg", &[], "int", W32, 32, true, Flags, Some(Set(418)), None),
     Param::new("shmid", &[], "int", W32, 32, true, Value, None, None),
     Param::new("shmaddr", &[], "char *", W64, 64, false, Pointer, None, None),
-    Param::new("shmflg", &[], "int", W32, 32, true, Flags, Some(Set(408)), None),
+    Param::new("shmflg", &[], "int", W32, 32, true, Flags, Some(Set(418)), None),
     Param::new("shmid", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(407)), None),
+    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(417)), None),
     Param::new("uptr", &[], "void *", W64, 64, false, Pointer, None, None),
     Param::new("shmid", &[], "int", W32, 32, true, Value, None, None),
-    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(407)), None),
+    Param::new("cmd", &["op"], "int", W32, 32, true, Flags, Some(Set(417)), None),
     Param::new("buf", &[], "struct shmid_ds *", W64, 64, false, Pointer, None, None),
     Param::new("shmaddr", &[], "char *", W64, 64, false, Pointer, None, None),
-    Param::new("key", &[], "key_t", W32, 32, true, Command, Some(Set(312)), None),
+    Param::new("key", &[], "key_t", W32, 32, true, Command, Some(Set(313)), None),
     Param::new("size", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("shmflg", &[], "int", W32, 32, true, Flags, Some(Set(409)), None),
+    Param::new("shmflg", &[], "int", W32, 32, true, Flags, Some(Set(419)), None),
     Param::new("sockfd", &["fd"], "int", W32, 32, true, Fd, None, None),
-    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(410)), None),
-    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(420)), None),
+    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("act", &[], "const struct compat_old_sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("oldact", &["oact"], "struct compat_old_sigaction *", W64, 64, false, Pointer, None, None),
-    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("act", &[], "const struct sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("oldact", &["oact"], "struct sigaction *", W64, 64, false, Pointer, None, None),
-    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("act", &[], "const struct old_sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("oldact", &["oact"], "struct old_sigaction *", W64, 64, false, Pointer, None, None),
     Param::new("uss_ptr", &[], "const compat_stack_t *", W64, 64, false, Pointer, None, None),
     Param::new("uoss_ptr", &[], "compat_stack_t *", W64, 64, false, Pointer, None, None),
     Param::new("ss", &["uss"], "const stack_t *", W64, 64, false, Pointer, None, None),
     Param::new("old_ss", &["uoss"], "stack_t *", W64, 64, false, Pointer, None, None),
-    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("signum", &["sig"], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("handler", &[], "__sighandler_t", W64, 64, false, Pointer, None, None),
     Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
     Param::new("mask", &["user_mask"], "const compat_sigset_t *", W64, 64, false, Pointer, None, None),
@@ -2211,17 +2209,17 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
     Param::new("mask", &["user_mask"], "const compat_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("sigsetsize", &[], "compat_size_t", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(413)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(423)), None),
     Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
     Param::new("mask", &["user_mask"], "sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("size", &["sizemask"], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(413)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(423)), None),
     Param::new("set32", &[], "compat_old_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("set", &["uset"], "old_sigset_t *", W64, 64, false, Pointer, None, None),
-    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(412)), None),
+    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(422)), None),
     Param::new("set", &["nset"], "compat_old_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("oldset", &["oset"], "compat_old_sigset_t *", W64, 64, false, Pointer, None, None),
-    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(412)), None),
+    Param::new("how", &[], "int", W32, 32, true, Command, Some(Set(422)), None),
     Param::new("set", &["nset"], "old_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("oldset", &["oset"], "old_sigset_t *", W64, 64, false, Pointer, None, None),
     Param::new("mask", &["uset"], "sigset_t *", W64, 64, false, Value, None, None),
@@ -2230,22 +2228,22 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("unused2", &[], "int", W32, 32, true, Value, None, None),
     Param::new("mask", &["uset"], "old_sigset_t", W64, 64, false, Value, None, None),
     Param::new("domain", &["family"], "int", W32, 32, true, Command, Some(Set(2)), None),
-    Param::new("type", &[], "int", W32, 32, true, Flags, Some(Set(436)), None),
-    Param::new("protocol", &[], "int", W32, 32, true, Command, Some(Set(435)), Some(0)),
-    Param::new("call", &[], "int", W32, 32, true, Command, Some(Set(437)), None),
+    Param::new("type", &[], "int", W32, 32, true, Flags, Some(Set(446)), None),
+    Param::new("protocol", &[], "int", W32, 32, true, Command, Some(Set(445)), Some(0)),
+    Param::new("call", &[], "int", W32, 32, true, Command, Some(Set(447)), None),
     Param::new("args", &[], "u32 *", W64, 64, false, Pointer, None, None),
-    Param::new("call", &[], "int", W32, 32, true, Command, Some(Set(437)), None),
+    Param::new("call", &[], "int", W32, 32, true, Command, Some(Set(447)), None),
     Param::new("args", &[], "unsigned long *", W64, 64, false, Pointer, None, None),
     Param::new("domain", &["family"], "int", W32, 32, true, Command, Some(Set(2)), None),
-    Param::new("type", &[], "int", W32, 32, true, Flags, Some(Set(436)), None),
-    Param::new("protocol", &[], "int", W32, 32, true, Command, Some(Set(435)), Some(0)),
+    Param::new("type", &[], "int", W32, 32, true, Flags, Some(Set(446)), None),
+    Param::new("protocol", &[], "int", W32, 32, true, Command, Some(Set(445)), Some(0)),
     Param::new("sv", &["usockvec"], "int *", W64, 64, false, Pointer, None, None),
     Param::new("fd_in", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("off_in", &[], "loff_t *", W64, 64, false, Pointer, None, None),
     Param::new("fd_out", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("off_out", &[], "loff_t *", W64, 64, false, Pointer, None, None),
     Param::new("len", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(438)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(448)), None),
     Param::new("name", &[], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, None, None),
     Param::new("mode", &[], "umode_t", W32, 16, false, Mode, None, None),
@@ -2267,11 +2265,11 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("req", &[], "const struct mnt_id_req *", W64, 64, false, Pointer, None, None),
     Param::new("buf", &[], "struct statmount *", W64, 64, false, Pointer, None, None),
     Param::new("bufsize", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(439)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(449)), None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["filename", "path"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "unsigned", W32, 32, false, Flags, Some(Set(440)), None),
-    Param::new("mask", &[], "unsigned int", W32, 32, false, Flags, Some(Set(441)), None),
+    Param::new("flags", &[], "unsigned", W32, 32, false, Flags, Some(Set(450)), None),
+    Param::new("mask", &[], "unsigned int", W32, 32, false, Flags, Some(Set(451)), None),
     Param::new("statxbuf", &["buffer"], "struct statx *", W64, 64, false, Pointer, None, None),
     Param::new("t", &["tptr"], "__kernel_old_time_t *", W64, 64, false, Pointer, None, None),
     Param::new("t", &["tptr"], "old_time32_t *", W64, 64, false, Pointer, None, None),
@@ -2282,7 +2280,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("new_ctx", &[], "struct ucontext *", W64, 64, false, Pointer, None, None),
     Param::new("ctx_size", &[], "long", W64, 64, true, Value, None, None),
     Param::new("path", &["specialfile"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("swapflags", &["swap_flags", "flags"], "int", W32, 32, true, Flags, Some(Set(443)), None),
+    Param::new("swapflags", &["swap_flags", "flags"], "int", W32, 32, true, Flags, Some(Set(453)), None),
     Param::new("target", &["oldname"], "const char *", W64, 64, false, Path, None, None),
     Param::new("linkpath", &["newname"], "const char *", W64, 64, false, Path, None, None),
     Param::new("target", &["oldname"], "const char *", W64, 64, false, Path, None, None),
@@ -2294,26 +2292,24 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("offset_low", &["off_low", "lo_off", "offlow"], "u32", W32, 32, false, Offset, None, None),
     Param::new("nbytes_high", &["hi_nbytes", "nhigh", "n_hi"], "u32", W32, 32, false, Size, None, None),
     Param::new("nbytes_low", &["lo_nbytes", "nlow", "n_low"], "u32", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("_pad", &[], "u32", W32, 32, false, Value, None, None),
     Param::new("offset_low", &["off_low", "lo_off", "offlow"], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_high", &["off_hi", "hi_off", "offhigh"], "u32", W32, 32, false, Offset, None, None),
     Param::new("nbytes_low", &["lo_nbytes", "nlow", "n_low"], "u32", W32, 32, false, Size, None, None),
     Param::new("nbytes_high", &["hi_nbytes", "nhigh", "n_hi"], "u32", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("offset_high", &["off_hi", "hi_off", "offhigh"], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_low", &["off_low", "lo_off", "offlow"], "u32", W32, 32, false, Offset, None, None),
     Param::new("nbytes_high", &["hi_nbytes", "nhigh", "n_hi"], "u32", W32, 32, false, Size, None, None),
     Param::new("nbytes_low", &["lo_nbytes", "nlow", "n_low"], "u32", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(454)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("offset_low", &["off_low", "lo_off", "offlow"], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_high", &["off_hi", "hi_off", "offhigh"], "u32", W32, 32, false, Offset, None, None),
     Param::new("nbytes_low", &["lo_nbytes", "nlow", "n_low"], "u32", W32, 32, false, Size, None, None),
     Param::new("nbytes_high", &["hi_nbytes", "nhigh", "n_hi"], "u32", W32, 32, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(454)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new(
         "offset_low",
@@ -2359,25 +2355,25 @@ pub(crate) static PARAMS: &[Param] = &[
         None,
         None,
     ),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(454)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("offset", &[], "loff_t", W64, 64, true, Offset, None, None),
     Param::new("nbytes", &[], "loff_t", W64, 64, true, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(454)), None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(454)), None),
     Param::new("offset_high", &[], "u32", W32, 32, false, Offset, None, None),
     Param::new("offset_low", &[], "u32", W32, 32, false, Offset, None, None),
     Param::new("nbytes_high", &[], "u32", W32, 32, false, Size, None, None),
     Param::new("nbytes_low", &[], "u32", W32, 32, false, Size, None, None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(454)), None),
     Param::new("offset1", &[], "unsigned int", W32, 32, false, Value, None, None),
     Param::new("offset2", &[], "unsigned int", W32, 32, false, Value, None, None),
     Param::new("nbytes1", &[], "unsigned int", W32, 32, false, Value, None, None),
     Param::new("nbytes2", &[], "unsigned int", W32, 32, false, Value, None, None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(444)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(454)), None),
     Param::new("offset", &[], "loff_t", W64, 64, true, Offset, None, None),
     Param::new("nbytes", &[], "loff_t", W64, 64, true, Size, None, None),
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
@@ -2395,7 +2391,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("buf", &[], "unsigned long", W64, 64, false, Value, None, None),
     Param::new("info", &[], "struct compat_sysinfo *", W64, 64, false, Pointer, None, None),
     Param::new("info", &[], "struct sysinfo *", W64, 64, false, Pointer, None, None),
-    Param::new("type", &[], "int", W32, 32, true, Command, Some(Set(445)), None),
+    Param::new("type", &[], "int", W32, 32, true, Command, Some(Set(455)), None),
     Param::new("bufp", &["buf"], "char *", W64, 64, false, Pointer, None, None),
     Param::new("len", &[], "int", W32, 32, true, Size, None, None),
     Param::new("cmd", &[], "long", W64, 64, true, Value, None, None),
@@ -2404,10 +2400,10 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("fd_in", &["fdin"], "int", W32, 32, true, Fd, None, None),
     Param::new("fd_out", &["fdout"], "int", W32, 32, true, Fd, None, None),
     Param::new("len", &[], "size_t", W64, 64, false, Size, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(438)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(448)), None),
     Param::new("tgid", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("tid", &["pid"], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("tloc", &[], "__kernel_old_time_t *", W64, 64, false, Pointer, None, None),
     Param::new("tloc", &[], "old_time32_t *", W64, 64, false, Pointer, None, None),
     Param::new("clockid", &["which_clock"], "clockid_t", W32, 32, true, Command, Some(Set(12)), None),
@@ -2442,7 +2438,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("timerid", &["timer_id"], "timer_t", W32, 32, true, Value, None, None),
     Param::new("curr_value", &["setting"], "struct old_itimerspec32 *", W64, 64, false, Pointer, None, None),
     Param::new("timerid", &["timer_id"], "timer_t", W32, 32, true, Value, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(446)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(456)), None),
     Param::new(
         "new_value",
         &["new", "new_setting"],
@@ -2466,7 +2462,7 @@ pub(crate) static PARAMS: &[Param] = &[
         None,
     ),
     Param::new("timerid", &["timer_id"], "timer_t", W32, 32, true, Value, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(446)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(456)), None),
     Param::new(
         "new_value",
         &["new", "new_setting"],
@@ -2489,14 +2485,18 @@ pub(crate) static PARAMS: &[Param] = &[
         None,
         None,
     ),
+    Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
     Param::new("clockid", &[], "int", W32, 32, true, Command, Some(Set(12)), None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(447)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(458)), None),
+    Param::new("new_value", &["utmr"], "const struct itimerspec *", W64, 64, false, Pointer, None, None),
+    Param::new("clockid", &[], "int", W32, 32, true, Command, Some(Set(12)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(457)), None),
     Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
     Param::new("curr_value", &["otmr"], "struct __kernel_itimerspec *", W64, 64, false, Pointer, None, None),
     Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
     Param::new("curr_value", &["otmr"], "struct old_itimerspec32 *", W64, 64, false, Pointer, None, None),
     Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(448)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(458)), None),
     Param::new(
         "new_value",
         &["utmr"],
@@ -2510,7 +2510,7 @@ pub(crate) static PARAMS: &[Param] = &[
     ),
     Param::new("old_value", &["otmr"], "struct __kernel_itimerspec *", W64, 64, false, Pointer, None, None),
     Param::new("fd", &["ufd"], "int", W32, 32, true, Fd, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(448)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(458)), None),
     Param::new(
         "new_value",
         &["utmr"],
@@ -2526,7 +2526,7 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("buf", &["tbuf"], "struct compat_tms *", W64, 64, false, Pointer, None, None),
     Param::new("buf", &["tbuf"], "struct tms *", W64, 64, false, Pointer, None, None),
     Param::new("tid", &["pid"], "pid_t", W32, 32, true, Pid, None, None),
-    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(411)), None),
+    Param::new("sig", &[], "int", W32, 32, true, Signal, Some(Set(421)), None),
     Param::new("path", &["pathname"], "const char *", W64, 64, false, Path, None, None),
     Param::new("length", &[], "compat_off_t", W32, 32, true, Offset, None, None),
     Param::new("path", &["pathname"], "const char *", W64, 64, false, Path, None, None),
@@ -2560,14 +2560,14 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("mask", &[], "int", W32, 32, true, Mode, Some(Set(31)), None),
     Param::new("target", &["name", "path"], "char *", W64, 64, false, Path, None, None),
     Param::new("target", &["name", "path"], "char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(449)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(459)), None),
     Param::new("buf", &["name"], "struct new_utsname *", W64, 64, false, Pointer, None, None),
     Param::new("dirfd", &["dfd"], "int", W32, 32, true, Fd, Some(Set(4)), None),
     Param::new("pathname", &["path"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &["flag"], "int", W32, 32, true, Flags, Some(Set(450)), None),
-    Param::new("flags", &["unshare_flags"], "unsigned long", W64, 64, false, Flags, Some(Set(451)), None),
+    Param::new("flags", &["flag"], "int", W32, 32, true, Flags, Some(Set(460)), None),
+    Param::new("flags", &["unshare_flags"], "unsigned long", W64, 64, false, Flags, Some(Set(461)), None),
     Param::new("library", &["path"], "const char *", W64, 64, false, Path, None, None),
-    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(452)), None),
+    Param::new("flags", &[], "int", W32, 32, true, Flags, Some(Set(462)), None),
     Param::new("dev", &[], "unsigned", W32, 32, false, Value, None, None),
     Param::new("u", &[], "struct compat_ustat *", W64, 64, false, Pointer, None, None),
     Param::new("dev", &[], "unsigned", W32, 32, false, Value, None, None),
@@ -2594,28 +2594,28 @@ pub(crate) static PARAMS: &[Param] = &[
     Param::new("fd", &[], "int", W32, 32, true, Fd, None, None),
     Param::new("iov", &["uiov"], "const struct iovec *", W64, 64, false, Pointer, None, None),
     Param::new("nr_segs", &[], "unsigned long", W64, 64, false, Value, None, None),
-    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(438)), None),
+    Param::new("flags", &[], "unsigned int", W32, 32, false, Flags, Some(Set(448)), None),
     Param::new("pid", &["upid"], "compat_pid_t", W32, 32, true, Pid, None, None),
     Param::new("wstatus", &["stat_addr", "status"], "compat_uint_t *", W64, 64, false, Pointer, None, None),
-    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(454)), None),
+    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(464)), None),
     Param::new("rusage", &["ru"], "struct compat_rusage *", W64, 64, false, Pointer, None, None),
     Param::new("pid", &["upid"], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("wstatus", &["stat_addr", "status"], "int *", W64, 64, false, Pointer, None, None),
-    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(454)), None),
+    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(464)), None),
     Param::new("rusage", &["ru"], "struct rusage *", W64, 64, false, Pointer, None, None),
-    Param::new("idtype", &["which"], "int", W32, 32, true, Command, Some(Set(453)), None),
+    Param::new("idtype", &["which"], "int", W32, 32, true, Command, Some(Set(463)), None),
     Param::new("pid", &[], "compat_pid_t", W32, 32, true, Pid, None, None),
     Param::new("infop", &[], "struct compat_siginfo *", W64, 64, false, Pointer, None, None),
-    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(454)), None),
+    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(464)), None),
     Param::new("uru", &[], "struct compat_rusage *", W64, 64, false, Pointer, None, None),
-    Param::new("idtype", &["which"], "int", W32, 32, true, Command, Some(Set(453)), None),
+    Param::new("idtype", &["which"], "int", W32, 32, true, Command, Some(Set(463)), None),
     Param::new("id", &["upid"], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("infop", &[], "struct siginfo *", W64, 64, false, Pointer, None, None),
-    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(454)), None),
+    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(464)), None),
     Param::new("rusage", &["ru"], "struct rusage *", W64, 64, false, Pointer, None, None),
     Param::new("pid", &[], "pid_t", W32, 32, true, Pid, None, None),
     Param::new("wstatus", &["stat_addr", "status"], "int *", W64, 64, false, Pointer, None, None),
-    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(454)), None),
+    Param::new("options", &[], "int", W32, 32, true, Flags, Some(Set(464)), None),
     Param::new("fd", &[], "unsigned int", W32, 32, false, Fd, None, None),
     Param::new("buf", &[], "const char *", W64, 64, false, Pointer, None, None),
     Param::new("count", &[], "compat_size_t", W32, 32, false, Size, None, None),
@@ -2696,403 +2696,403 @@ pub(crate) static COMMON: &[(u16, u8)] = &[
     (214, 1),
     (215, 3),
     (218, 4),
-    (266, 4),
-    (295, 6),
-    (325, 4),
-    (329, 2),
-    (343, 5),
+    (264, 4),
+    (293, 6),
+    (323, 4),
+    (327, 2),
+    (341, 5),
     (139, 1),
-    (348, 2),
-    (350, 3),
-    (353, 4),
-    (360, 3),
-    (360, 3),
-    (363, 5),
-    (371, 3),
-    (371, 3),
+    (346, 2),
+    (348, 3),
+    (351, 4),
+    (358, 3),
+    (358, 3),
+    (361, 5),
+    (369, 3),
+    (369, 3),
     (139, 1),
-    (374, 4),
-    (378, 5),
-    (378, 5),
-    (383, 3),
-    (386, 3),
+    (372, 4),
+    (376, 5),
+    (376, 5),
+    (381, 3),
+    (384, 3),
+    (387, 2),
+    (48, 0),
     (389, 2),
-    (48, 0),
-    (391, 2),
-    (393, 5),
-    (398, 5),
-    (403, 3),
-    (406, 2),
-    (408, 3),
-    (413, 2),
-    (417, 2),
-    (423, 4),
-    (429, 2),
-    (434, 3),
+    (391, 5),
+    (396, 5),
+    (401, 3),
+    (404, 2),
+    (406, 3),
+    (411, 2),
+    (415, 2),
+    (421, 4),
+    (427, 2),
+    (432, 3),
     (139, 1),
     (65535, 0),
-    (439, 2),
-    (447, 3),
-    (473, 6),
-    (479, 4),
-    (467, 6),
-    (483, 6),
-    (489, 5),
-    (494, 4),
-    (501, 3),
-    (504, 1),
-    (505, 5),
-    (513, 3),
-    (516, 1),
+    (437, 2),
+    (445, 3),
+    (471, 6),
+    (477, 4),
+    (465, 6),
+    (481, 6),
+    (487, 5),
+    (492, 4),
+    (499, 3),
+    (502, 1),
+    (503, 5),
+    (511, 3),
+    (514, 1),
     (48, 0),
-    (517, 3),
-    (520, 2),
-    (525, 3),
-    (528, 3),
-    (48, 0),
-    (48, 0),
+    (515, 3),
+    (518, 2),
+    (523, 3),
+    (526, 3),
     (48, 0),
     (48, 0),
     (48, 0),
     (48, 0),
-    (533, 2),
-    (533, 2),
-    (537, 2),
     (48, 0),
-    (539, 3),
-    (542, 1),
+    (48, 0),
+    (531, 2),
+    (531, 2),
+    (535, 2),
+    (48, 0),
+    (537, 3),
+    (540, 1),
     (48, 0),
     (48, 0),
     (65535, 0),
     (48, 0),
-    (543, 2),
-    (545, 3),
-    (551, 3),
-    (551, 3),
-    (557, 3),
-    (557, 3),
-    (562, 2),
-    (566, 2),
-    (542, 1),
-    (539, 3),
-    (568, 5),
+    (541, 2),
+    (543, 3),
+    (549, 3),
+    (549, 3),
+    (555, 3),
+    (555, 3),
+    (560, 2),
+    (564, 2),
+    (540, 1),
+    (537, 3),
+    (566, 5),
     (48, 0),
-    (575, 2),
+    (573, 2),
     (48, 0),
     (48, 0),
-    (577, 4),
-    (581, 6),
+    (575, 4),
+    (579, 6),
     (65535, 0),
     (48, 0),
-    (587, 3),
-    (590, 3),
+    (585, 3),
+    (588, 3),
     (48, 0),
-    (593, 1),
-    (594, 2),
-    (596, 3),
-    (599, 1),
-    (605, 5),
-    (622, 6),
-    (622, 6),
-    (636, 2),
-    (641, 3),
-    (644, 6),
-    (650, 4),
-    (654, 2),
-    (659, 3),
-    (662, 3),
-    (665, 1),
-    (666, 2),
-    (668, 3),
-    (681, 6),
-    (687, 5),
-    (692, 5),
-    (701, 4),
-    (710, 5),
-    (715, 2),
-    (717, 4),
-    (721, 3),
+    (591, 1),
+    (592, 2),
+    (594, 3),
+    (597, 1),
+    (603, 5),
+    (620, 6),
+    (620, 6),
+    (634, 2),
+    (639, 3),
+    (642, 6),
+    (648, 4),
+    (652, 2),
+    (657, 3),
+    (660, 3),
+    (663, 1),
+    (664, 2),
+    (666, 3),
+    (679, 6),
+    (685, 5),
+    (690, 5),
+    (699, 4),
+    (708, 5),
+    (713, 2),
+    (715, 4),
+    (719, 3),
+    (722, 2),
+    (95, 3),
+    (95, 3),
+    (575, 4),
     (724, 2),
-    (95, 3),
-    (95, 3),
-    (577, 4),
-    (726, 2),
-    (728, 5),
-    (733, 2),
-    (735, 4),
-    (739, 4),
-    (743, 3),
-    (746, 5),
-    (743, 3),
+    (726, 5),
+    (731, 2),
+    (733, 4),
+    (737, 4),
+    (741, 3),
+    (744, 5),
+    (741, 3),
     (65535, 0),
-    (755, 3),
-    (758, 2),
-    (763, 3),
-    (766, 5),
-    (771, 4),
-    (775, 3),
-    (778, 4),
-    (784, 2),
-    (788, 2),
-    (790, 3),
-    (793, 3),
-    (796, 6),
-    (802, 3),
-    (805, 2),
-    (807, 1),
-    (808, 4),
-    (812, 3),
-    (815, 2),
-    (817, 3),
-    (820, 3),
-    (823, 4),
-    (827, 2),
-    (829, 3),
-    (832, 1),
-    (847, 6),
-    (859, 6),
-    (865, 3),
-    (868, 5),
-    (873, 5),
-    (878, 5),
-    (883, 6),
-    (889, 3),
+    (753, 3),
+    (756, 2),
+    (761, 3),
+    (764, 5),
+    (769, 4),
+    (773, 3),
+    (776, 4),
+    (782, 2),
+    (786, 2),
+    (788, 3),
+    (791, 3),
+    (794, 6),
+    (800, 3),
+    (803, 2),
+    (805, 1),
+    (806, 4),
+    (810, 3),
+    (813, 2),
+    (815, 3),
+    (818, 3),
+    (821, 4),
+    (825, 2),
+    (827, 3),
+    (830, 1),
+    (845, 6),
+    (857, 6),
+    (863, 3),
+    (866, 5),
+    (871, 5),
+    (876, 5),
+    (881, 6),
+    (887, 3),
     (65535, 0),
-    (895, 3),
-    (900, 2),
-    (906, 4),
-    (915, 5),
-    (910, 5),
-    (925, 5),
-    (920, 5),
-    (930, 1),
-    (931, 5),
-    (936, 3),
-    (942, 3),
-    (945, 2),
-    (952, 5),
-    (961, 4),
-    (965, 3),
+    (893, 3),
+    (898, 2),
+    (904, 4),
+    (913, 5),
+    (908, 5),
+    (923, 5),
+    (918, 5),
+    (928, 1),
+    (929, 5),
+    (934, 3),
+    (940, 3),
+    (943, 2),
+    (950, 5),
+    (959, 4),
+    (963, 3),
     (65535, 0),
-    (827, 2),
+    (825, 2),
     (48, 0),
-    (968, 2),
-    (970, 5),
-    (977, 2),
-    (979, 4),
-    (983, 3),
-    (986, 1),
+    (966, 2),
+    (968, 5),
+    (975, 2),
+    (977, 4),
+    (981, 3),
+    (984, 1),
+    (985, 2),
     (987, 2),
-    (989, 2),
-    (991, 1),
-    (989, 2),
-    (992, 1),
-    (993, 3),
-    (996, 3),
-    (999, 3),
-    (1002, 5),
-    (1007, 4),
-    (1011, 4),
+    (989, 1),
+    (987, 2),
+    (990, 1),
+    (991, 3),
+    (994, 3),
+    (997, 3),
+    (1000, 5),
+    (1005, 4),
+    (1009, 4),
     (48, 0),
-    (1015, 3),
-    (1018, 5),
-    (1018, 5),
-    (1023, 5),
-    (1029, 1),
-    (1030, 3),
-    (1033, 2),
-    (1035, 4),
-    (1039, 1),
+    (1013, 3),
+    (1016, 5),
+    (1016, 5),
+    (1021, 5),
+    (1027, 1),
+    (1028, 3),
+    (1031, 2),
+    (1033, 4),
+    (1037, 1),
+    (1038, 2),
     (1040, 2),
     (1042, 2),
-    (1044, 2),
-    (1046, 1),
-    (1047, 4),
-    (1051, 3),
-    (1064, 5),
-    (1064, 5),
-    (1074, 5),
-    (1129, 4),
-    (1142, 5),
-    (1158, 6),
-    (1164, 4),
-    (1168, 5),
-    (1173, 2),
-    (1175, 6),
-    (1175, 6),
+    (1044, 1),
+    (1045, 4),
+    (1049, 3),
+    (1062, 5),
+    (1062, 5),
+    (1072, 5),
+    (1127, 4),
+    (1140, 5),
+    (1156, 6),
+    (1162, 4),
+    (1166, 5),
+    (1171, 2),
+    (1173, 6),
+    (1173, 6),
     (65535, 0),
     (65535, 0),
-    (1193, 6),
-    (1193, 6),
-    (1209, 4),
+    (1191, 6),
+    (1191, 6),
+    (1207, 4),
     (65535, 0),
-    (1263, 4),
-    (1142, 5),
-    (1158, 6),
-    (1267, 5),
-    (1272, 4),
-    (1276, 4),
-    (1283, 3),
-    (1321, 3),
-    (1327, 3),
-    (1330, 3),
-    (1333, 4),
-    (1337, 3),
-    (1340, 4),
-    (1344, 4),
-    (1354, 6),
-    (1375, 5),
-    (1375, 5),
-    (1383, 3),
-    (1386, 5),
-    (758, 2),
-    (1391, 4),
-    (726, 2),
-    (1395, 4),
-    (1399, 5),
-    (1404, 4),
+    (1261, 4),
+    (1140, 5),
+    (1156, 6),
+    (1265, 5),
+    (1270, 4),
+    (1274, 4),
+    (1281, 3),
+    (1319, 3),
+    (1325, 3),
+    (1328, 3),
+    (1331, 4),
+    (1335, 3),
+    (1338, 4),
+    (1342, 4),
+    (1352, 6),
+    (1373, 5),
+    (1373, 5),
+    (1381, 3),
+    (1384, 5),
+    (756, 2),
+    (1389, 4),
+    (724, 2),
+    (1393, 4),
+    (1397, 5),
+    (1402, 4),
     (48, 0),
-    (1408, 3),
-    (1411, 5),
-    (1416, 1),
-    (1417, 4),
+    (1406, 3),
+    (1409, 5),
+    (1414, 1),
+    (1415, 4),
     (48, 0),
-    (1425, 4),
-    (1431, 2),
-    (1437, 4),
-    (1444, 3),
+    (1423, 4),
+    (1429, 2),
+    (1435, 4),
+    (1442, 3),
     (48, 0),
-    (1449, 2),
-    (1463, 4),
-    (1463, 4),
-    (1471, 4),
-    (1475, 1),
-    (1476, 2),
-    (1478, 3),
-    (1481, 3),
-    (1484, 2),
-    (1486, 4),
-    (1490, 1),
-    (1490, 1),
-    (1494, 3),
-    (1497, 4),
-    (1501, 2),
-    (542, 1),
-    (1505, 2),
+    (1447, 2),
+    (1461, 4),
+    (1461, 4),
+    (1469, 4),
+    (1473, 1),
+    (1474, 2),
+    (1476, 3),
+    (1479, 3),
+    (1482, 2),
+    (1484, 4),
+    (1488, 1),
+    (1488, 1),
+    (1492, 3),
+    (1495, 4),
+    (1499, 2),
+    (540, 1),
     (1503, 2),
-    (1494, 3),
-    (1507, 3),
     (1501, 2),
-    (1510, 3),
+    (1492, 3),
+    (1505, 3),
+    (1499, 2),
+    (1508, 3),
     (48, 0),
-    (1513, 3),
+    (1511, 3),
     (65535, 0),
-    (1516, 1),
-    (1521, 4),
-    (1525, 3),
-    (1528, 3),
-    (1535, 4),
-    (1535, 4),
-    (1539, 4),
-    (1551, 4),
-    (1547, 4),
-    (1563, 4),
-    (1383, 3),
-    (1567, 6),
-    (1573, 3),
-    (1576, 4),
-    (1582, 2),
+    (1514, 1),
+    (1519, 4),
+    (1523, 3),
+    (1526, 3),
+    (1533, 4),
+    (1533, 4),
+    (1537, 4),
+    (1549, 4),
+    (1545, 4),
+    (1561, 4),
+    (1381, 3),
+    (1565, 6),
+    (1571, 3),
+    (1574, 4),
+    (1580, 2),
+    (1582, 1),
     (1584, 1),
-    (1586, 1),
-    (1587, 1),
-    (1588, 2),
+    (1585, 1),
+    (1586, 2),
+    (1589, 1),
+    (1589, 1),
     (1591, 1),
     (1591, 1),
     (1593, 1),
     (1593, 1),
-    (1595, 1),
-    (1595, 1),
-    (533, 2),
-    (533, 2),
-    (1588, 2),
-    (1599, 3),
+    (531, 2),
+    (531, 2),
+    (1586, 2),
+    (1597, 3),
+    (1600, 2),
     (1602, 2),
-    (1604, 2),
-    (1606, 3),
-    (1611, 2),
-    (1611, 2),
-    (1616, 3),
-    (1616, 3),
-    (1622, 3),
-    (1622, 3),
-    (1627, 2),
-    (1627, 2),
-    (562, 2),
+    (1604, 3),
+    (1609, 2),
+    (1609, 2),
+    (1614, 3),
+    (1614, 3),
+    (1620, 3),
+    (1620, 3),
+    (1625, 2),
+    (1625, 2),
+    (560, 2),
     (48, 0),
-    (1629, 5),
-    (575, 2),
-    (1635, 1),
-    (1635, 1),
-    (766, 5),
-    (1636, 6),
+    (1627, 5),
+    (573, 2),
+    (1633, 1),
+    (1633, 1),
+    (764, 5),
+    (1634, 6),
     (48, 0),
-    (1645, 3),
-    (1651, 3),
-    (1654, 1),
-    (1655, 3),
-    (1658, 2),
-    (1666, 3),
+    (1643, 3),
+    (1649, 3),
+    (1652, 1),
+    (1653, 3),
+    (1656, 2),
+    (1664, 3),
+    (1669, 2),
     (1671, 2),
-    (1673, 2),
-    (1678, 3),
-    (1685, 4),
-    (1690, 1),
-    (1694, 3),
+    (1676, 3),
+    (1683, 4),
+    (1688, 1),
+    (1692, 3),
     (48, 0),
-    (1699, 3),
-    (1702, 3),
-    (1707, 2),
-    (1709, 4),
-    (1713, 6),
-    (1719, 4),
-    (1723, 3),
-    (1726, 1),
-    (784, 2),
-    (788, 2),
-    (1729, 2),
-    (1734, 3),
-    (1737, 4),
-    (1741, 5),
-    (1747, 1),
+    (1697, 3),
+    (1700, 3),
+    (1705, 2),
+    (1707, 4),
+    (1711, 6),
+    (1717, 4),
+    (1721, 3),
+    (1724, 1),
+    (782, 2),
+    (786, 2),
+    (1727, 2),
+    (1732, 3),
+    (1735, 4),
+    (1739, 5),
+    (1745, 1),
     (65535, 0),
-    (1748, 3),
-    (1751, 3),
+    (1746, 3),
+    (1749, 3),
     (25, 1),
+    (1752, 2),
+    (48, 0),
     (1754, 2),
+    (1756, 3),
     (48, 0),
-    (1756, 2),
-    (1758, 3),
-    (48, 0),
-    (1793, 4),
-    (1809, 4),
-    (1813, 1),
+    (1789, 4),
+    (1805, 4),
+    (1809, 1),
     (65535, 0),
-    (1817, 6),
-    (1823, 3),
-    (1827, 1),
-    (1828, 3),
-    (1831, 3),
-    (1834, 4),
-    (1838, 3),
-    (1842, 1),
-    (1846, 3),
-    (1849, 1),
-    (1849, 1),
-    (1852, 2),
-    (1850, 2),
-    (1858, 4),
+    (1813, 6),
+    (1819, 3),
+    (1823, 1),
+    (1824, 3),
+    (1827, 3),
+    (1830, 4),
+    (1834, 3),
+    (1838, 1),
+    (1842, 3),
+    (1845, 1),
+    (1845, 1),
+    (1848, 2),
+    (1846, 2),
     (1854, 4),
-    (65535, 0),
+    (1850, 4),
+    (1858, 4),
     (1862, 2),
     (1866, 2),
     (1864, 2),
@@ -3103,13 +3103,13 @@ pub(crate) static COMMON: &[(u16, u8)] = &[
     (1882, 2),
     (1893, 3),
     (65535, 0),
-    (562, 2),
+    (560, 2),
     (65535, 0),
     (1910, 1),
     (1911, 1),
     (1912, 2),
     (1914, 1),
-    (1416, 1),
+    (1414, 1),
     (1915, 3),
     (1918, 1),
     (48, 0),
@@ -3133,7 +3133,7 @@ pub(crate) static COMMON: &[(u16, u8)] = &[
     (1961, 5),
     (1966, 3),
     (1972, 3),
-    (1337, 3),
+    (1335, 3),
 ];
 
 /// By call, for the architectures (columns, as bits) that differ.
@@ -3155,224 +3155,224 @@ pub(crate) static VARIANTS: &[(u16, u32, (u16, u8))] = &[
     (59, 0x10240, (179, 6)),    // epoll_pwait2
     (64, 0x110240, (198, 3)),   // execve
     (65, 0x110240, (204, 5)),   // execveat
-    (70, 0x10, (222, 7)),       // fadvise64
-    (70, 0x80, (229, 7)),       // fadvise64
-    (70, 0x1000, (246, 6)),     // fadvise64
-    (70, 0x10000, (236, 5)),    // fadvise64
-    (70, 0x40000, (241, 5)),    // fadvise64
-    (70, 0x80008, (257, 5)),    // fadvise64
-    (70, 0x200000, (252, 5)),   // fadvise64
-    (70, 0x506000, (262, 4)),   // fadvise64
-    (71, 0x400, (288, 6)),      // fadvise64_64
-    (71, 0x800, (266, 4)),      // fadvise64_64
-    (71, 0x1000, (276, 6)),     // fadvise64_64
-    (71, 0x10000, (294, 1)),    // fadvise64_64
-    (71, 0x40000, (282, 6)),    // fadvise64_64
-    (71, 0x200000, (270, 6)),   // fadvise64_64
-    (72, 0x400, (301, 6)),      // fallocate
-    (72, 0x1000, (307, 6)),     // fallocate
-    (72, 0x10000, (301, 6)),    // fallocate
-    (72, 0x40082, (319, 6)),    // fallocate
-    (72, 0x80018, (301, 6)),    // fallocate
-    (72, 0x200000, (313, 6)),   // fallocate
-    (74, 0x91418, (337, 6)),    // fanotify_mark
-    (74, 0x240082, (331, 6)),   // fanotify_mark
-    (79, 0x2d000a, (357, 3)),   // fchown
-    (82, 0x10240, (368, 3)),    // fcntl
-    (83, 0x10240, (368, 3)),    // fcntl64
-    (98, 0x10000, (411, 2)),    // fstat
-    (99, 0x10000, (415, 2)),    // fstat64
-    (100, 0x10000, (419, 4)),   // fstatat64
-    (101, 0x10240, (427, 2)),   // fstatfs
-    (102, 0x10240, (431, 3)),   // fstatfs64
-    (105, 0x10000, (437, 2)),   // ftruncate
-    (106, 0x10, (443, 4)),      // ftruncate64
-    (106, 0x82, (463, 4)),      // ftruncate64
-    (106, 0x400, (457, 3)),     // ftruncate64
-    (106, 0x800, (441, 2)),     // ftruncate64
-    (106, 0x1000, (453, 4)),    // ftruncate64
-    (106, 0x10000, (447, 3)),   // ftruncate64
-    (106, 0x40000, (450, 3)),   // ftruncate64
-    (106, 0x200000, (460, 3)),  // ftruncate64
-    (107, 0x52e925, (467, 6)),  // futex
-    (113, 0x526920, (498, 3)),  // futimesat
-    (116, 0x110240, (510, 3)),  // get_robust_list
+    (70, 0x10, (222, 6)),       // fadvise64
+    (70, 0x80, (228, 6)),       // fadvise64
+    (70, 0x1000, (244, 6)),     // fadvise64
+    (70, 0x10000, (234, 5)),    // fadvise64
+    (70, 0x40000, (239, 5)),    // fadvise64
+    (70, 0x80008, (255, 5)),    // fadvise64
+    (70, 0x200000, (250, 5)),   // fadvise64
+    (70, 0x506000, (260, 4)),   // fadvise64
+    (71, 0x400, (286, 6)),      // fadvise64_64
+    (71, 0x800, (264, 4)),      // fadvise64_64
+    (71, 0x1000, (274, 6)),     // fadvise64_64
+    (71, 0x10000, (292, 1)),    // fadvise64_64
+    (71, 0x40000, (280, 6)),    // fadvise64_64
+    (71, 0x200000, (268, 6)),   // fadvise64_64
+    (72, 0x400, (299, 6)),      // fallocate
+    (72, 0x1000, (305, 6)),     // fallocate
+    (72, 0x10000, (299, 6)),    // fallocate
+    (72, 0x40082, (317, 6)),    // fallocate
+    (72, 0x80018, (299, 6)),    // fallocate
+    (72, 0x200000, (311, 6)),   // fallocate
+    (74, 0x91418, (335, 6)),    // fanotify_mark
+    (74, 0x240082, (329, 6)),   // fanotify_mark
+    (79, 0x2d000a, (355, 3)),   // fchown
+    (82, 0x10240, (366, 3)),    // fcntl
+    (83, 0x10240, (366, 3)),    // fcntl64
+    (98, 0x10000, (409, 2)),    // fstat
+    (99, 0x10000, (413, 2)),    // fstat64
+    (100, 0x10000, (417, 4)),   // fstatat64
+    (101, 0x10240, (425, 2)),   // fstatfs
+    (102, 0x10240, (429, 3)),   // fstatfs64
+    (105, 0x10000, (435, 2)),   // ftruncate
+    (106, 0x10, (441, 4)),      // ftruncate64
+    (106, 0x82, (461, 4)),      // ftruncate64
+    (106, 0x400, (455, 3)),     // ftruncate64
+    (106, 0x800, (439, 2)),     // ftruncate64
+    (106, 0x1000, (451, 4)),    // ftruncate64
+    (106, 0x10000, (445, 3)),   // ftruncate64
+    (106, 0x40000, (448, 3)),   // ftruncate64
+    (106, 0x200000, (458, 3)),  // ftruncate64
+    (107, 0x52e925, (465, 6)),  // futex
+    (113, 0x526920, (496, 3)),  // futimesat
+    (116, 0x110240, (508, 3)),  // get_robust_list
     (117, 0x8, (48, 0)),        // get_thread_area
-    (121, 0x10240, (522, 3)),   // getdents
-    (129, 0x2d000a, (531, 2)),  // getgroups
-    (131, 0x10240, (535, 2)),   // getitimer
-    (141, 0x2d000a, (548, 3)),  // getresgid
-    (143, 0x2d000a, (554, 3)),  // getresuid
+    (121, 0x10240, (520, 3)),   // getdents
+    (129, 0x2d000a, (529, 2)),  // getgroups
+    (131, 0x10240, (533, 2)),   // getitimer
+    (141, 0x2d000a, (546, 3)),  // getresgid
+    (143, 0x2d000a, (552, 3)),  // getresuid
     (145, 0x6000, (65535, 0)),  // getrlimit
-    (145, 0x10240, (560, 2)),   // getrlimit
-    (146, 0x10240, (564, 2)),   // getrusage
-    (151, 0x10240, (573, 2)),   // gettimeofday
-    (165, 0x52e925, (600, 5)),  // io_getevents
-    (166, 0x10240, (610, 6)),   // io_pgetevents
-    (166, 0x201492, (616, 6)),  // io_pgetevents
-    (167, 0x10240, (628, 6)),   // io_pgetevents_time64
-    (168, 0x110240, (634, 2)),  // io_setup
-    (169, 0x110240, (638, 3)),  // io_submit
-    (173, 0x110240, (656, 3)),  // ioctl
-    (178, 0x10000, (671, 5)),   // ipc
-    (178, 0x20000, (676, 5)),   // ipc
-    (181, 0x110240, (697, 4)),  // kexec_load
-    (182, 0x10240, (705, 5)),   // keyctl
+    (145, 0x10240, (558, 2)),   // getrlimit
+    (146, 0x10240, (562, 2)),   // getrusage
+    (151, 0x10240, (571, 2)),   // gettimeofday
+    (165, 0x52e925, (598, 5)),  // io_getevents
+    (166, 0x10240, (608, 6)),   // io_pgetevents
+    (166, 0x201492, (614, 6)),  // io_pgetevents
+    (167, 0x10240, (626, 6)),   // io_pgetevents_time64
+    (168, 0x110240, (632, 2)),  // io_setup
+    (169, 0x110240, (636, 3)),  // io_submit
+    (173, 0x110240, (654, 3)),  // ioctl
+    (178, 0x10000, (669, 5)),   // ipc
+    (178, 0x20000, (674, 5)),   // ipc
+    (181, 0x110240, (695, 4)),  // kexec_load
+    (182, 0x10240, (703, 5)),   // keyctl
     (187, 0x2d000a, (92, 3)),   // lchown
-    (199, 0x2d149a, (751, 4)),  // lookup_dcookie
-    (201, 0x10000, (760, 3)),   // lseek
-    (206, 0x10000, (782, 2)),   // lstat
-    (207, 0x10000, (786, 2)),   // lstat64
-    (223, 0x3f0, (841, 6)),     // mmap
-    (223, 0x10000, (833, 1)),   // mmap
-    (223, 0xc0000, (834, 6)),   // mmap
-    (223, 0x220008, (840, 1)),  // mmap
-    (224, 0x2, (859, 6)),       // mmap2
-    (224, 0x1000, (853, 6)),    // mmap2
-    (224, 0x10000, (833, 1)),   // mmap2
-    (232, 0x10240, (892, 3)),   // mq_getsetattr
-    (233, 0x110240, (898, 2)),  // mq_notify
-    (234, 0x10240, (902, 4)),   // mq_open
-    (235, 0x52e925, (910, 5)),  // mq_timedreceive
-    (237, 0x52e925, (920, 5)),  // mq_timedsend
-    (242, 0x10240, (939, 3)),   // msgctl
-    (244, 0x10240, (947, 5)),   // msgrcv
-    (245, 0x10240, (957, 4)),   // msgsnd
-    (252, 0x52e925, (975, 2)),  // nanosleep
+    (199, 0x2d149a, (749, 4)),  // lookup_dcookie
+    (201, 0x10000, (758, 3)),   // lseek
+    (206, 0x10000, (780, 2)),   // lstat
+    (207, 0x10000, (784, 2)),   // lstat64
+    (223, 0x3f0, (839, 6)),     // mmap
+    (223, 0x10000, (831, 1)),   // mmap
+    (223, 0xc0000, (832, 6)),   // mmap
+    (223, 0x220008, (838, 1)),  // mmap
+    (224, 0x2, (857, 6)),       // mmap2
+    (224, 0x1000, (851, 6)),    // mmap2
+    (224, 0x10000, (831, 1)),   // mmap2
+    (232, 0x10240, (890, 3)),   // mq_getsetattr
+    (233, 0x110240, (896, 2)),  // mq_notify
+    (234, 0x10240, (900, 4)),   // mq_open
+    (235, 0x52e925, (908, 5)),  // mq_timedreceive
+    (237, 0x52e925, (918, 5)),  // mq_timedsend
+    (242, 0x10240, (937, 3)),   // msgctl
+    (244, 0x10240, (945, 5)),   // msgrcv
+    (245, 0x10240, (955, 4)),   // msgsnd
+    (252, 0x52e925, (973, 2)),  // nanosleep
     (256, 0x6000, (65535, 0)),  // oldfstat
     (257, 0x6000, (65535, 0)),  // oldlstat
     (258, 0x6000, (65535, 0)),  // oldolduname
     (259, 0x6000, (65535, 0)),  // oldstat
     (260, 0x6000, (65535, 0)),  // olduname
-    (272, 0x6240, (1028, 1)),   // personality
+    (272, 0x6240, (1026, 1)),   // personality
     (276, 0xc03f0, (48, 0)),    // pipe
-    (283, 0x10240, (1054, 5)),  // ppoll
-    (283, 0x2c149a, (1059, 5)), // ppoll
-    (284, 0x10240, (1069, 5)),  // ppoll_time64
-    (286, 0x8, (1097, 5)),      // pread64
-    (286, 0x10, (1091, 6)),     // pread64
-    (286, 0x82, (1123, 6)),     // pread64
-    (286, 0x400, (1102, 5)),    // pread64
-    (286, 0x1000, (1112, 6)),   // pread64
-    (286, 0x10000, (1107, 5)),  // pread64
-    (286, 0x40000, (1085, 6)),  // pread64
-    (286, 0x80000, (1079, 6)),  // pread64
-    (286, 0x200000, (1118, 5)), // pread64
-    (287, 0x10240, (1137, 5)),  // preadv
-    (287, 0x100000, (1133, 4)), // preadv
-    (288, 0x10240, (1152, 6)),  // preadv2
-    (288, 0x100000, (1147, 5)), // preadv2
-    (296, 0x10240, (1181, 6)),  // pselect6
-    (296, 0x2c149a, (1187, 6)), // pselect6
-    (297, 0x10240, (1199, 6)),  // pselect6_time64
-    (298, 0x110240, (1205, 4)), // ptrace
-    (300, 0x8, (1231, 5)),      // pwrite64
-    (300, 0x10, (1225, 6)),     // pwrite64
-    (300, 0x82, (1257, 6)),     // pwrite64
-    (300, 0x400, (1236, 5)),    // pwrite64
-    (300, 0x1000, (1246, 6)),   // pwrite64
-    (300, 0x10000, (1241, 5)),  // pwrite64
-    (300, 0x40000, (1219, 6)),  // pwrite64
-    (300, 0x80000, (1213, 6)),  // pwrite64
-    (300, 0x200000, (1252, 5)), // pwrite64
-    (301, 0x10240, (1137, 5)),  // pwritev
-    (301, 0x100000, (1133, 4)), // pwritev
-    (302, 0x10240, (1152, 6)),  // pwritev2
-    (302, 0x100000, (1147, 5)), // pwritev2
-    (306, 0x10000, (1280, 3)),  // read
-    (307, 0x10, (1286, 5)),     // readahead
-    (307, 0x82, (1312, 5)),     // readahead
-    (307, 0x400, (1304, 4)),    // readahead
-    (307, 0x1000, (1299, 5)),   // readahead
-    (307, 0x10000, (1291, 4)),  // readahead
-    (307, 0x40000, (1295, 4)),  // readahead
-    (307, 0x80008, (1317, 4)),  // readahead
-    (307, 0x200000, (1308, 4)), // readahead
-    (308, 0x10000, (1324, 3)),  // readdir
+    (283, 0x10240, (1052, 5)),  // ppoll
+    (283, 0x2c149a, (1057, 5)), // ppoll
+    (284, 0x10240, (1067, 5)),  // ppoll_time64
+    (286, 0x8, (1095, 5)),      // pread64
+    (286, 0x10, (1089, 6)),     // pread64
+    (286, 0x82, (1121, 6)),     // pread64
+    (286, 0x400, (1100, 5)),    // pread64
+    (286, 0x1000, (1110, 6)),   // pread64
+    (286, 0x10000, (1105, 5)),  // pread64
+    (286, 0x40000, (1083, 6)),  // pread64
+    (286, 0x80000, (1077, 6)),  // pread64
+    (286, 0x200000, (1116, 5)), // pread64
+    (287, 0x10240, (1135, 5)),  // preadv
+    (287, 0x100000, (1131, 4)), // preadv
+    (288, 0x10240, (1150, 6)),  // preadv2
+    (288, 0x100000, (1145, 5)), // preadv2
+    (296, 0x10240, (1179, 6)),  // pselect6
+    (296, 0x2c149a, (1185, 6)), // pselect6
+    (297, 0x10240, (1197, 6)),  // pselect6_time64
+    (298, 0x110240, (1203, 4)), // ptrace
+    (300, 0x8, (1229, 5)),      // pwrite64
+    (300, 0x10, (1223, 6)),     // pwrite64
+    (300, 0x82, (1255, 6)),     // pwrite64
+    (300, 0x400, (1234, 5)),    // pwrite64
+    (300, 0x1000, (1244, 6)),   // pwrite64
+    (300, 0x10000, (1239, 5)),  // pwrite64
+    (300, 0x40000, (1217, 6)),  // pwrite64
+    (300, 0x80000, (1211, 6)),  // pwrite64
+    (300, 0x200000, (1250, 5)), // pwrite64
+    (301, 0x10240, (1135, 5)),  // pwritev
+    (301, 0x100000, (1131, 4)), // pwritev
+    (302, 0x10240, (1150, 6)),  // pwritev2
+    (302, 0x100000, (1145, 5)), // pwritev2
+    (306, 0x10000, (1278, 3)),  // read
+    (307, 0x10, (1284, 5)),     // readahead
+    (307, 0x82, (1310, 5)),     // readahead
+    (307, 0x400, (1302, 4)),    // readahead
+    (307, 0x1000, (1297, 5)),   // readahead
+    (307, 0x10000, (1289, 4)),  // readahead
+    (307, 0x40000, (1293, 4)),  // readahead
+    (307, 0x80008, (1315, 4)),  // readahead
+    (307, 0x200000, (1306, 4)), // readahead
+    (308, 0x10000, (1322, 3)),  // readdir
     (308, 0x26000, (65535, 0)), // readdir
-    (314, 0x110240, (1348, 6)), // recvfrom
-    (315, 0x10240, (1365, 5)),  // recvmmsg
-    (315, 0x100000, (1360, 5)), // recvmmsg
-    (315, 0x2c149a, (1370, 5)), // recvmmsg
-    (316, 0x10240, (1360, 5)),  // recvmmsg_time64
-    (317, 0x110240, (1380, 3)), // recvmsg
-    (331, 0x110240, (1421, 4)), // rt_sigaction
-    (332, 0x110240, (1429, 2)), // rt_sigpending
-    (333, 0x10240, (1433, 4)),  // rt_sigprocmask
-    (334, 0x110240, (1441, 3)), // rt_sigqueueinfo
-    (336, 0x10240, (1447, 2)),  // rt_sigsuspend
-    (337, 0x10240, (1455, 4)),  // rt_sigtimedwait
-    (337, 0x100000, (1451, 4)), // rt_sigtimedwait
-    (337, 0x2c149a, (1459, 4)), // rt_sigtimedwait
-    (338, 0x10240, (1451, 4)),  // rt_sigtimedwait_time64
-    (339, 0x110240, (1467, 4)), // rt_tgsigqueueinfo
-    (348, 0x10240, (1491, 3)),  // sched_getaffinity
-    (352, 0x52e925, (1503, 2)), // sched_rr_get_interval
-    (354, 0x10240, (1491, 3)),  // sched_setaffinity
+    (314, 0x110240, (1346, 6)), // recvfrom
+    (315, 0x10240, (1363, 5)),  // recvmmsg
+    (315, 0x100000, (1358, 5)), // recvmmsg
+    (315, 0x2c149a, (1368, 5)), // recvmmsg
+    (316, 0x10240, (1358, 5)),  // recvmmsg_time64
+    (317, 0x110240, (1378, 3)), // recvmsg
+    (331, 0x110240, (1419, 4)), // rt_sigaction
+    (332, 0x110240, (1427, 2)), // rt_sigpending
+    (333, 0x10240, (1431, 4)),  // rt_sigprocmask
+    (334, 0x110240, (1439, 3)), // rt_sigqueueinfo
+    (336, 0x10240, (1445, 2)),  // rt_sigsuspend
+    (337, 0x10240, (1453, 4)),  // rt_sigtimedwait
+    (337, 0x100000, (1449, 4)), // rt_sigtimedwait
+    (337, 0x2c149a, (1457, 4)), // rt_sigtimedwait
+    (338, 0x10240, (1449, 4)),  // rt_sigtimedwait_time64
+    (339, 0x110240, (1465, 4)), // rt_tgsigqueueinfo
+    (348, 0x10240, (1489, 3)),  // sched_getaffinity
+    (352, 0x52e925, (1501, 2)), // sched_rr_get_interval
+    (354, 0x10240, (1489, 3)),  // sched_setaffinity
     (361, 0x6000, (65535, 0)),  // select
     (361, 0x520000, (10, 5)),   // select
-    (362, 0x10240, (1517, 4)),  // semctl
-    (365, 0x642, (1531, 4)),    // semtimedop
-    (368, 0x10240, (1543, 4)),  // sendfile
-    (368, 0x52e125, (1547, 4)), // sendfile
-    (369, 0x10000, (1555, 4)),  // sendfile64
-    (370, 0x110240, (1559, 4)), // sendmmsg
-    (371, 0x110240, (1380, 3)), // sendmsg
-    (375, 0x110240, (1580, 2)), // set_robust_list
-    (376, 0x8, (1584, 1)),      // set_thread_area
-    (376, 0x600000, (1585, 1)), // set_thread_area
-    (380, 0x2d000a, (1590, 1)), // setfsgid
-    (382, 0x2d000a, (1592, 1)), // setfsuid
-    (384, 0x2d000a, (1594, 1)), // setgid
-    (386, 0x2d000a, (531, 2)),  // setgroups
-    (389, 0x10240, (1596, 3)),  // setitimer
-    (393, 0x2d000a, (1609, 2)), // setregid
-    (395, 0x2d000a, (1613, 3)), // setresgid
-    (397, 0x2d000a, (1619, 3)), // setresuid
-    (399, 0x2d000a, (1625, 2)), // setreuid
-    (401, 0x10240, (560, 2)),   // setrlimit
-    (404, 0x10240, (573, 2)),   // settimeofday
-    (405, 0x2d000a, (1634, 1)), // setuid
-    (410, 0x10000, (1642, 3)),  // shmat
-    (411, 0x10240, (1648, 3)),  // shmctl
-    (415, 0x90, (1663, 3)),     // sigaction
+    (362, 0x10240, (1515, 4)),  // semctl
+    (365, 0x642, (1529, 4)),    // semtimedop
+    (368, 0x10240, (1541, 4)),  // sendfile
+    (368, 0x52e125, (1545, 4)), // sendfile
+    (369, 0x10000, (1553, 4)),  // sendfile64
+    (370, 0x110240, (1557, 4)), // sendmmsg
+    (371, 0x110240, (1378, 3)), // sendmsg
+    (375, 0x110240, (1578, 2)), // set_robust_list
+    (376, 0x8, (1582, 1)),      // set_thread_area
+    (376, 0x600000, (1583, 1)), // set_thread_area
+    (380, 0x2d000a, (1588, 1)), // setfsgid
+    (382, 0x2d000a, (1590, 1)), // setfsuid
+    (384, 0x2d000a, (1592, 1)), // setgid
+    (386, 0x2d000a, (529, 2)),  // setgroups
+    (389, 0x10240, (1594, 3)),  // setitimer
+    (393, 0x2d000a, (1607, 2)), // setregid
+    (395, 0x2d000a, (1611, 3)), // setresgid
+    (397, 0x2d000a, (1617, 3)), // setresuid
+    (399, 0x2d000a, (1623, 2)), // setreuid
+    (401, 0x10240, (558, 2)),   // setrlimit
+    (404, 0x10240, (571, 2)),   // settimeofday
+    (405, 0x2d000a, (1632, 1)), // setuid
+    (410, 0x10000, (1640, 3)),  // shmat
+    (411, 0x10240, (1646, 3)),  // shmctl
+    (415, 0x90, (1661, 3)),     // sigaction
     (415, 0x6000, (65535, 0)),  // sigaction
-    (415, 0x10000, (1660, 3)),  // sigaction
-    (416, 0x110240, (1669, 2)), // sigaltstack
+    (415, 0x10000, (1658, 3)),  // sigaction
+    (416, 0x110240, (1667, 2)), // sigaltstack
     (417, 0x90, (65535, 0)),    // signal
-    (418, 0x10240, (1675, 3)),  // signalfd
-    (419, 0x10240, (1681, 4)),  // signalfd4
+    (418, 0x10240, (1673, 3)),  // signalfd
+    (419, 0x10240, (1679, 4)),  // signalfd4
     (420, 0x6000, (65535, 0)),  // sigpending
-    (420, 0x10000, (1689, 1)),  // sigpending
+    (420, 0x10000, (1687, 1)),  // sigpending
     (421, 0x6000, (65535, 0)),  // sigprocmask
-    (421, 0x10000, (1691, 3)),  // sigprocmask
+    (421, 0x10000, (1689, 3)),  // sigprocmask
     (422, 0x6000, (65535, 0)),  // sigreturn
-    (423, 0x90, (1697, 1)),     // sigsuspend
+    (423, 0x90, (1695, 1)),     // sigsuspend
     (423, 0x6000, (65535, 0)),  // sigsuspend
-    (423, 0xc1000, (1698, 1)),  // sigsuspend
-    (425, 0x10000, (1705, 2)),  // socketcall
-    (431, 0x10000, (782, 2)),   // stat
-    (432, 0x10000, (786, 2)),   // stat64
-    (433, 0x10240, (1727, 2)),  // statfs
-    (434, 0x10240, (1731, 3)),  // statfs64
-    (437, 0x6800, (1746, 1)),   // stime
+    (423, 0xc1000, (1696, 1)),  // sigsuspend
+    (425, 0x10000, (1703, 2)),  // socketcall
+    (431, 0x10000, (780, 2)),   // stat
+    (432, 0x10000, (784, 2)),   // stat64
+    (433, 0x10240, (1725, 2)),  // statfs
+    (434, 0x10240, (1729, 3)),  // statfs64
+    (437, 0x6800, (1744, 1)),   // stime
     (443, 0x1000, (65535, 0)),  // switch_endian
-    (447, 0x10, (1761, 7)),     // sync_file_range
-    (447, 0x80, (1768, 7)),     // sync_file_range
-    (447, 0x400, (1775, 6)),    // sync_file_range
-    (447, 0x10000, (1775, 6)),  // sync_file_range
-    (447, 0x40000, (1781, 6)),  // sync_file_range
-    (447, 0x80008, (1775, 6)),  // sync_file_range
-    (447, 0x200000, (1787, 6)), // sync_file_range
-    (448, 0x1000, (1803, 6)),   // sync_file_range2
+    (447, 0x10, (1759, 6)),     // sync_file_range
+    (447, 0x80, (1765, 6)),     // sync_file_range
+    (447, 0x400, (1771, 6)),    // sync_file_range
+    (447, 0x10000, (1771, 6)),  // sync_file_range
+    (447, 0x40000, (1777, 6)),  // sync_file_range
+    (447, 0x80008, (1771, 6)),  // sync_file_range
+    (447, 0x200000, (1783, 6)), // sync_file_range
+    (448, 0x1000, (1799, 6)),   // sync_file_range2
     (448, 0x40000, (42, 6)),    // sync_file_range2
-    (448, 0x80000, (1797, 6)),  // sync_file_range2
-    (450, 0x1000, (1814, 3)),   // sys_debug_setcontext
-    (453, 0x10240, (1826, 1)),  // sysinfo
-    (458, 0x506800, (1841, 1)), // time
-    (459, 0x110240, (1843, 3)), // timer_create
-    (462, 0x52e925, (1850, 2)), // timer_gettime
-    (464, 0x52e925, (1854, 4)), // timer_settime
+    (448, 0x80000, (1793, 6)),  // sync_file_range2
+    (450, 0x1000, (1810, 3)),   // sys_debug_setcontext
+    (453, 0x10240, (1822, 1)),  // sysinfo
+    (458, 0x506800, (1837, 1)), // time
+    (459, 0x110240, (1839, 3)), // timer_create
+    (462, 0x52e925, (1846, 2)), // timer_gettime
+    (464, 0x52e925, (1850, 4)), // timer_settime
     (468, 0x52e925, (1864, 2)), // timerfd_gettime
     (470, 0x52e925, (1868, 4)), // timerfd_settime
     (472, 0x10240, (1876, 1)),  // times
@@ -3385,7 +3385,7 @@ pub(crate) static VARIANTS: &[(u16, u32, (u16, u8))] = &[
     (475, 0x10000, (1893, 3)),  // truncate64
     (475, 0x40000, (1896, 3)),  // truncate64
     (475, 0x200000, (1884, 3)), // truncate64
-    (477, 0x10000, (560, 2)),   // ugetrlimit
+    (477, 0x10000, (558, 2)),   // ugetrlimit
     (480, 0x6000, (65535, 0)),  // umount
     (492, 0x10240, (1921, 2)),  // ustat
     (493, 0x526920, (1925, 2)), // utime

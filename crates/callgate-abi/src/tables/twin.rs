@@ -1696,7 +1696,7 @@ pub(crate) static BLIND_SPOTS: &[BlindSpot] = &[
     },
     BlindSpot {
         call: Syscall::from_index(182),
-        argument: "arg2",
+        argument: "second",
         hides: "a key's content, for most commands",
         arches: &[],
     },
@@ -1751,7 +1751,7 @@ pub(crate) static BLIND_SPOTS: &[BlindSpot] = &[
     },
     BlindSpot {
         call: Syscall::from_index(285),
-        argument: "arg3",
+        argument: "third",
         hides: "the filter, with PR_SET_SECCOMP",
         arches: &[],
     },

@@ -4,8 +4,9 @@
 mod policy;
 mod reading;
 mod source;
+mod weight;
 
-pub(crate) use reading::{From, Reading};
+pub(crate) use reading::{From, Reading, from};
 pub(crate) use source::{loader, text_of};
 
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use crate::live;
 use crate::say::Say;
 use callgate::abi::Endian;
 use callgate::program::Code;
-use callgate::program::container::{self, Container, ReadOptions};
+use callgate::program::container::{self, Container, Detected, ReadOptions};
 use callgate::syntax::Parsed;
 use callgate::{Arch, Decided, Diagram, Filter, Policy, Program};
 use callgate_formats::{Format, Import};
@@ -89,7 +90,7 @@ impl Input {
             filters.push(self.check(code.clone())?.lift().map_err(|e| self.failure(e))?);
         }
         for policy in self.policies() {
-            filters.push(policy.lower().map_err(|e| self.failure(e))?);
+            filters.push(policy.lower().map_err(|e| self.failure(weight::unlowered(policy, &e)))?);
         }
         let mut filters = filters.into_iter();
         let first = filters.next().ok_or_else(|| self.failure("holds no policy"))?;
@@ -100,7 +101,7 @@ impl Input {
     pub(crate) fn program(&self) -> Result<Program, Failure> {
         match (self.codes(), &self.policies()[..]) {
             ([code], _) => self.check(code.clone()),
-            (_, [policy]) => policy.compile().map_err(|e| self.failure(e)),
+            (_, [policy]) => policy.compile().map_err(|e| self.failure(weight::explained(policy, &e))),
             _ => self.filter()?.emit_for(self.endian()).map_err(|e| self.failure(e)),
         }
     }
@@ -135,10 +136,15 @@ enum As {
 }
 
 impl As {
+    /// What a user says it is.
     fn of(format: Format) -> As {
+        if format == Format::Bpf { As::Program(Some(Container::Binary)) } else { As::of_any(format) }
+    }
+
+    /// What it was found to be: of programs, the wrapping is not known yet.
+    fn of_any(format: Format) -> As {
         match format {
-            Format::Bpf => As::Program(Some(Container::Binary)),
-            Format::C | Format::Rust | Format::Asm | Format::Disasm => As::Program(None),
+            Format::Bpf | Format::C | Format::Rust | Format::Asm | Format::Disasm => As::Program(None),
             format => As::Policy(format),
         }
     }
@@ -148,17 +154,59 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
     if bytes.is_empty() {
         return Err(Failure::input(format!("{name}: empty; a policy has at least a default action")));
     }
+    let found = container::detect(bytes);
+    if let Some(Detected { container, .. }) = &found
+        && is_distinct(*container, bytes)
+    {
+        return Ok(As::Program(Some(*container)));
+    }
+    if found.as_ref().is_some_and(|f| f.container == Container::Binary) && !bytes.len().is_multiple_of(8) {
+        let why = source::text(name, bytes).err().map_or_else(Vec::new, |e| e.messages);
+        let len = bytes.len();
+        return Err(Failure::input(format!(
+            "{}; nor a program, whose {len} bytes would be a multiple of 8",
+            why.join("; ")
+        )));
+    }
+    let as_policy =
+        callgate_formats::detect(Some(Path::new(name)), bytes).map(|found| As::of_any(found.format));
     // The readers of policies do not know every wrapping of a program.
-    if let Some(found) = callgate_formats::detect(Some(Path::new(name)), bytes) {
-        return Ok(match found.format {
-            Format::Bpf | Format::C | Format::Rust | Format::Asm | Format::Disasm => As::Program(None),
-            format => As::Policy(format),
-        });
+    match (as_policy, found) {
+        (Some(policy @ As::Policy(_)), _) => Ok(policy),
+        // A few short words are base64 digits, too.
+        _ if is_policy(bytes) => Ok(As::Policy(Format::Callgate)),
+        (Some(program), _) => Ok(program),
+        (None, Some(found)) => Ok(As::Program(Some(found.container))),
+        (None, None) => Ok(As::Policy(Format::Callgate)),
     }
-    if let Some(found) = container::detect(bytes) {
-        return Ok(As::Program(Some(found.container)));
+}
+
+/// Whether the first statement begins as those of callgate's language do.
+fn is_policy(bytes: &[u8]) -> bool {
+    const WORDS: [&str; 8] = ["action", "allow", "arch", "default", "errno", "foreign", "group", "include"];
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let word = lines.next().and_then(|l| l.split([' ', '(']).next());
+    word.is_some_and(|word| WORDS.contains(&word))
+}
+
+/// Whether no policy could be taken for this wrapping.
+fn is_distinct(container: Container, bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    match container {
+        Container::Asm | Container::SeccompToolsAsm => {
+            let starts = [".arch ", "A = ", "$A = "];
+            text.lines().any(|line| starts.iter().any(|start| line.trim_start().starts_with(start)))
+        }
+        Container::C | Container::Bytes | Container::Rust => text.contains("sock_filter"),
+        Container::Macros
+        | Container::Strace
+        | Container::Tcpdump
+        | Container::XtBpf
+        | Container::SeccompTools
+        | Container::Ceccomp => true,
+        _ => false,
     }
-    Ok(As::Policy(Format::Callgate))
 }
 
 fn program(

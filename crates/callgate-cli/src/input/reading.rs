@@ -38,7 +38,7 @@ pub(crate) enum From {
     Format(Format),
 }
 
-fn from(name: &str) -> Result<From, String> {
+pub(crate) fn from(name: &str) -> Result<From, String> {
     // A name both know is a wrapping's: that says more.
     if let Some(container) = Container::from_name(name) {
         return Ok(From::Container(container));

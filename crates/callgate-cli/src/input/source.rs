@@ -45,6 +45,9 @@ pub(super) fn open(name: &str) -> Result<Source, Failure> {
     if name.starts_with("builtin:") {
         return Err(Failure::input(format!("{name}: no such built-in policy; there are {}", built_ins())));
     }
+    if let Some(packaged) = PACKAGED.iter().find(|p| p.name == name) {
+        return packaged.open();
+    }
     let (path, pick) = match name.rsplit_once('#') {
         Some((path, pick)) if !Path::new(name).exists() => (path, Some(pick.into())),
         _ => (name, None),
@@ -58,6 +61,48 @@ pub(super) fn open(name: &str) -> Result<Source, Failure> {
             )))
         }
         Err(e) => Err(Failure::input(format!("{path}: {e}"))),
+    }
+}
+
+/// A profile that a distribution's package brings.
+struct Packaged {
+    /// `podman:default`.
+    name: &'static str,
+    /// Where packages put it, the administrator's version first.
+    paths: &'static [&'static str],
+    /// What to do where it is missing.
+    advice: &'static str,
+}
+
+const PACKAGED: &[Packaged] = &[
+    Packaged {
+        name: "podman:default",
+        paths: &["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"],
+        advice: "the package golang-github-containers-common (Debian) or containers-common (Fedora) provides it",
+    },
+    Packaged {
+        name: "docker:default",
+        paths: &["/etc/docker/seccomp.json", "/usr/share/docker/seccomp.json"],
+        advice: "Docker's daemon carries its profile inside and Debian packages no copy of it; save \
+                 profiles/seccomp/default.json of the moby project and name that file",
+    },
+];
+
+impl Packaged {
+    fn open(&self) -> Result<Source, Failure> {
+        for path in self.paths {
+            match read_file(Path::new(path)) {
+                Ok(bytes) => return limited((*path).into(), bytes, None),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(Failure::input(format!("{path}: {e}"))),
+            }
+        }
+        Err(Failure::input(format!(
+            "{}: not installed here ({}); {}",
+            self.name,
+            self.paths.join(", "),
+            self.advice
+        )))
     }
 }
 

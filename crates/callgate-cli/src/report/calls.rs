@@ -7,32 +7,71 @@ use std::ops::RangeInclusive;
 
 /// Below this many members a group is no shorter than its members.
 const FEW: usize = 4;
+/// The most exceptions a group may have, and how many more members for each.
+const EXCEPTIONS: usize = 24;
+const MEMBERS_EACH: usize = 8;
 
 /// The words for these calls of one architecture.
 pub(crate) fn words(arch: Option<Arch>, calls: &[Syscall], numbers: &[RangeInclusive<u32>]) -> Vec<String> {
-    let mut left: BTreeSet<Syscall> = calls.iter().copied().collect();
+    let all: BTreeSet<Syscall> = calls.iter().copied().collect();
+    let mut left = all.clone();
     let mut words = Vec::new();
     if let Some(arch) = arch {
-        // The largest groups first, so that few words say much.
-        let mut groups: Vec<(&Group, Vec<Syscall>)> = Group::all()
+        let mut groups: Vec<Candidate> = Group::all()
             .iter()
-            .filter(|g| !g.name.contains([':', '.']) && g.conditions().is_empty())
-            .map(|g| (g, g.members().filter(|c| c.number(arch).is_some()).collect::<Vec<_>>()))
-            .filter(|(_, members)| members.len() >= FEW && members.iter().all(|c| left.contains(c)))
+            .filter(|g| g.is_current() && g.conditions().is_empty())
+            .map(|g| Candidate::new(g, arch, &all))
+            .filter(|c| c.without.len() <= EXCEPTIONS)
             .collect();
-        groups.sort_by_key(|(group, members)| (std::cmp::Reverse(members.len()), group.name));
-        for (group, members) in groups {
-            if members.iter().filter(|c| left.contains(c)).count() >= FEW {
-                for member in members {
-                    left.remove(&member);
-                }
-                words.push(format!("@{}", group.name));
-            }
+        // The one that says most first; of equals the first by name.
+        while let Some((at, _)) = groups
+            .iter()
+            .enumerate()
+            .map(|(at, group)| (at, group.says(&left)))
+            .filter(|(_, says)| *says >= FEW)
+            .max_by_key(|(at, says)| (*says, usize::MAX - at))
+        {
+            let group = groups.swap_remove(at);
+            left.retain(|call| !group.with.contains(call));
+            words.push(group.word());
+            groups.sort_by_key(|g| g.group.name);
         }
     }
     words.extend(left.into_iter().map(|c| c.name().to_owned()));
     words.extend(numbers.iter().map(|r| range(arch, r)));
     words
+}
+
+/// A group that may stand for some of the calls.
+struct Candidate {
+    group: &'static Group,
+    /// Its members that are among the calls.
+    with: Vec<Syscall>,
+    /// Those that are not.
+    without: Vec<Syscall>,
+}
+
+impl Candidate {
+    fn new(group: &'static Group, arch: Arch, calls: &BTreeSet<Syscall>) -> Candidate {
+        let here = group.members().filter(|c| c.number(arch).is_some());
+        let (with, without) = here.partition(|c| calls.contains(c));
+        Candidate { group, with, without }
+    }
+
+    /// How many words it spares: 0 where its exceptions are too many for what it says.
+    fn says(&self, left: &BTreeSet<Syscall>) -> usize {
+        let says = self.with.iter().filter(|c| left.contains(c)).count();
+        if says < self.without.len() * MEMBERS_EACH { 0 } else { says - self.without.len() }
+    }
+
+    /// `@system-service (not kcmp, keyctl)`.
+    fn word(&self) -> String {
+        if self.without.is_empty() {
+            return format!("@{}", self.group.name);
+        }
+        let without: Vec<_> = self.without.iter().map(|c| c.name()).collect();
+        format!("@{} (not {})", self.group.name, without.join(", "))
+    }
 }
 
 /// A range of numbers without names.
@@ -50,25 +89,22 @@ fn range(arch: Option<Arch>, range: &RangeInclusive<u32>) -> String {
     }
 }
 
-/// Words in lines of at most `width` columns, each after `indent`.
+/// Words in lines of at most `width` columns, each after `indent`. A word with spaces may be cut at them.
 pub(crate) fn wrap(words: &[String], indent: &str, width: usize) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for (i, word) in words.iter().enumerate() {
-        let comma = if i + 1 < words.len() { "," } else { "" };
-        if column == 0 || column + 1 + word.len() + comma.len() > width {
-            if column != 0 {
-                out.push('\n');
-            }
+    let text = words.join(", ");
+    let mut out = indent.to_owned();
+    let mut column = indent.len();
+    for (i, piece) in text.split(' ').enumerate() {
+        if i > 0 && column + 1 + piece.len() > width {
+            out.push('\n');
             out.push_str(indent);
             column = indent.len();
-        } else {
+        } else if i > 0 {
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
-        out.push_str(comma);
-        column += word.len() + comma.len();
+        out.push_str(piece);
+        column += piece.len();
     }
     out
 }

@@ -64,12 +64,13 @@ pub(crate) fn arches(filter: &Filter) -> Vec<Arch> {
 
 fn surveys(filter: &Filter, wanted: &Wanted) -> Result<Vec<Survey<Action>>, RenderError> {
     let arches = if wanted.arches.is_empty() { arches(filter) } else { wanted.arches.clone() };
+    let longest = if wanted.list_all { usize::MAX } else { conditions::READABLE };
     let mut surveys = Vec::new();
     for arch in arches {
-        surveys.push(filter.survey(Some(arch), usual)?);
+        surveys.push(filter.survey_within(Some(arch), usual, longest)?);
     }
     if wanted.arches.is_empty() && wanted.calls.is_empty() {
-        surveys.push(filter.survey(None, usual)?);
+        surveys.push(filter.survey_within(None, usual, longest)?);
     }
     if !wanted.calls.is_empty() {
         for survey in &mut surveys {
@@ -83,9 +84,9 @@ fn surveys(filter: &Filter, wanted: &Wanted) -> Result<Vec<Survey<Action>>, Rend
     Ok(surveys)
 }
 
-/// Which outcome goes without saying: a refusal before a permission, the strictest first.
+/// Which outcome goes without saying: a refusal before a permission.
 fn usual(action: &Action) -> i64 {
-    -i64::from(action.precedence())
+    i64::from(!action.permits())
 }
 
 /// Writes what one architecture's calls do.
@@ -163,6 +164,15 @@ impl Paragraphs<'_> {
     /// `allow if domain != AF_ALG`, `otherwise errno(EPERM)`.
     fn outcomes(&self, behaviour: &Behaviour<Action>) -> Vec<String> {
         let call = behaviour.calls.first().copied().zip(self.arch);
+        if !behaviour.spelled {
+            let actions: Vec<String> =
+                behaviour.outcomes.iter().map(|(_, action)| words::action(*action, self.arch)).collect();
+            let most = conditions::READABLE;
+            return vec![format!(
+                "{}, by more than {most} comparisons (--all lists them)",
+                actions.join(" or ")
+            )];
+        }
         let outcome = |(condition, action): &(Cond, Action)| {
             let action = words::action(*action, self.arch);
             match condition {
@@ -219,6 +229,7 @@ fn survey_json(survey: &Survey<Action>) -> Value {
                 "calls": b.calls.iter().map(|c| c.name()).collect::<Vec<_>>(),
                 "numbers": b.numbers.iter().map(|r| json!([r.start(), r.end()])).collect::<Vec<_>>(),
                 "outcomes": outcomes,
+                "spelled": b.spelled,
             })
         })
         .collect();

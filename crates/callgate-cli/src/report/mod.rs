@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod conditions;
+pub(crate) mod decided;
 pub(crate) mod json;
 pub(crate) mod listing;
 pub(crate) mod meaning;

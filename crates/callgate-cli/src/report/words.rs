@@ -1,5 +1,7 @@
 //! Single calls and actions in words.
 
+use callgate::abi::Param;
+use callgate::abi::constant::describe;
 use callgate::{Action, Arch, Errno, SeccompData, Syscall, Width};
 
 /// An action of an architecture, its error by that architecture's name.
@@ -24,17 +26,31 @@ pub(crate) fn call(data: &SeccompData) -> String {
     let params = known.params(arch).unwrap_or_default();
     let used = data.args.iter().rposition(|a| *a != 0).map_or(0, |i| i + 1).max(params.len()).min(6);
     let args: Vec<String> = (0..used)
-        .map(|i| {
-            let value = data.args[i];
-            match params.get(i).and_then(|p| Some((p, p.set?))) {
-                Some((p, set)) if p.width == Width::W64 || value >> 32 == 0 => {
-                    set.name_of(value, arch).map_or_else(|| number(value), str::to_owned)
-                }
-                _ => number(value),
-            }
+        .map(|i| match params.get(i) {
+            Some(param) => argument(param, data.args[i], &data.args, arch),
+            None => number(data.args[i]),
         })
         .collect();
     format!("{}({}) on {}", known.name(), args.join(", "), arch.name())
+}
+
+/// An argument's value, by its constants where it takes any.
+fn argument(param: &Param, value: u64, args: &[u64; 6], arch: Arch) -> String {
+    let narrow = param.width == Width::W32;
+    if narrow && value >> 32 != 0 {
+        // A program cannot mean what the kernel does not read.
+        return number(value);
+    }
+    let selector = param.selector.and_then(|i| args.get(usize::from(i))).copied().unwrap_or_default();
+    if let Some(set) = param.set_for(selector, arch) {
+        let mut name = String::new();
+        // Writing to a string cannot fail.
+        let _ = describe(set, value, arch, &mut name);
+        // Nobody writes a mode of nothing in octal.
+        return if name == "0o0" { "0".to_owned() } else { name };
+    }
+    let wide = if narrow { i64::from(value as u32 as i32) } else { value.cast_signed() };
+    if param.signed && (-4096..0).contains(&wide) { wide.to_string() } else { number(value) }
 }
 
 fn raw_args(data: &SeccompData) -> String {

@@ -1,11 +1,12 @@
 //! `diff`: what changes from one filter to another, with a call that shows it.
 
 use crate::args::Diff;
+use crate::domain::Domain;
 use crate::failure::{FINDINGS, Failure, Outcome};
 use crate::input::Input;
 use crate::output::print;
 use crate::report::meaning::arches;
-use crate::report::{calls, words};
+use crate::report::{calls, conditions, words};
 use crate::say::Say;
 use callgate::abi::Word;
 use callgate::compare::Change;
@@ -20,7 +21,8 @@ struct Row {
     arch: Option<Arch>,
     calls: Vec<Syscall>,
     numbers: Vec<RangeInclusive<u32>>,
-    when: Cond,
+    /// `None` if it is too long to be spelled out.
+    when: Option<Cond>,
     change: Change,
     before: Action,
     after: Action,
@@ -29,7 +31,12 @@ struct Row {
 
 pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
     let (a, b) = (Input::read(&args.a, &args.reading, say)?, Input::read(&args.b, &args.reading, say)?);
-    let (before, after) = (a.filter()?, b.filter()?);
+    let domain = Domain {
+        arches: args.reading.arches.arch.clone(),
+        calls: args.call.iter().map(|c| super::explain::known(c)).collect::<Result<_, _>>()?,
+        kernel: args.reading.kernel,
+    };
+    let (before, after) = (domain.limit(a.filter()?)?, domain.limit(b.filter()?)?);
     if before == after {
         if args.json {
             print(&format!("{}\n", json!({ "schema": "callgate/diff/1", "equal": true, "changes": [] })))?;
@@ -49,10 +56,9 @@ pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
         args.reading.arches.arch.iter().copied().map(Some).collect()
     };
     listed.dedup();
-    let only = args.call.iter().map(|c| super::explain::known(c)).collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::new();
     for arch in listed {
-        rows.extend(changes(&beside, arch, &only).map_err(|e| a.failure(e))?);
+        rows.extend(changes(&beside, arch).map_err(|e| a.failure(e))?);
     }
     // What is claimed is shown: each witness is replayed in both programs.
     let programs = (a.program().ok(), b.program().ok());
@@ -83,16 +89,13 @@ pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
 fn changes(
     beside: &Diagram<(Action, Action)>,
     arch: Option<Arch>,
-    only: &[Syscall],
 ) -> Result<Vec<Row>, callgate::RenderError> {
-    let survey = beside.survey(arch, |(a, b)| i64::from(a == b))?;
+    let survey = beside.survey_within(arch, |(a, b)| i64::from(a == b), conditions::READABLE)?;
     let mut rows = Vec::new();
     let token = arch.map_or_else(|| beside.foreign_token(), |a| a.token());
     let here = beside.restrict(Word::ARCH, token);
     for behaviour in survey.behaviours {
-        let calls: Vec<Syscall> =
-            behaviour.calls.iter().copied().filter(|c| only.is_empty() || only.contains(c)).collect();
-        let numbers = if only.is_empty() { behaviour.numbers } else { Vec::new() };
+        let (calls, numbers, spelled) = (behaviour.calls, behaviour.numbers, behaviour.spelled);
         let nr =
             calls.first().zip(arch).and_then(|(c, a)| c.number(a)).or(numbers.first().map(|r| *r.start()));
         let Some(nr) = nr else { continue };
@@ -101,6 +104,7 @@ fn changes(
             let Some(found) = here.restrict(Word::NR, nr).witness(|p| *p == pair) else { continue };
             let witness = SeccompData { arch: token, nr, ..found };
             let (calls, numbers) = (calls.clone(), numbers.clone());
+            let when = spelled.then_some(when);
             rows.push(Row { arch, calls, numbers, when, change, before: pair.0, after: pair.1, witness });
         }
     }
@@ -109,32 +113,67 @@ fn changes(
 }
 
 fn text(rows: &[Row]) -> String {
-    let mut text = String::new();
-    let mut section = None;
-    for row in rows {
-        if section != Some((row.arch, row.change)) {
-            section = Some((row.arch, row.change));
-            let arch = row.arch.map_or("every other architecture", Arch::name);
-            let change = match row.change {
-                Change::NewlyAllowed => "newly allowed",
-                Change::NewlyDenied => "newly denied",
-                Change::Changed => "changed",
-            };
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}{arch}: {change}", if text.is_empty() { "" } else { "\n" });
+    // What changes alike on several architectures is said once.
+    let mut sections: Vec<(Vec<Option<Arch>>, Change, Vec<Paragraph>)> = Vec::new();
+    for (paragraph, arches) in alike(rows) {
+        match sections.iter_mut().find(|s| s.0 == arches && s.1 == paragraph.change) {
+            Some(section) => section.2.push(paragraph),
+            None => sections.push((arches, paragraph.change, vec![paragraph])),
         }
+    }
+    let mut text = String::new();
+    for (arches, change, paragraphs) in sections {
+        let names: Vec<_> = arches.iter().map(|a| a.map_or("every other architecture", Arch::name)).collect();
+        let change = match change {
+            Change::NewlyAllowed => "newly allowed",
+            Change::NewlyDenied => "newly denied",
+            Change::Changed => "changed",
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}{}: {change}", if text.is_empty() { "" } else { "\n" }, names.join(", "));
+        for paragraph in paragraphs {
+            let _ = writeln!(text, "{}\n    for example {}", paragraph.text, paragraph.example);
+        }
+    }
+    text
+}
+
+/// A change in words.
+struct Paragraph {
+    change: Change,
+    text: String,
+    example: String,
+}
+
+/// The changes in words, each with the architectures on which it reads the same.
+fn alike(rows: &[Row]) -> Vec<(Paragraph, Vec<Option<Arch>>)> {
+    const WIDTH: usize = 100;
+    let mut out: Vec<(Paragraph, Vec<Option<Arch>>)> = Vec::new();
+    for row in rows {
         let list = calls::words(row.arch, &row.calls, &row.numbers);
         let call = row.calls.first().copied().zip(row.arch);
         let condition = match &row.when {
-            Cond::True => String::new(),
-            when => format!(" if {}", condition_text(when, call)),
+            Some(Cond::True) => String::new(),
+            Some(when) => format!(" if {}", conditions::text(when, call)),
+            None => format!(" by more than {} comparisons", conditions::READABLE),
         };
         let (before, after) = (words::action(row.before, row.arch), words::action(row.after, row.arch));
-        let _ = writeln!(text, "  {before} -> {after}{condition}");
-        let _ = writeln!(text, "{}", calls::wrap(&list, "    ", 100));
-        let _ = writeln!(text, "    for example {}", words::call(&row.witness));
+        let outcome = format!("{before} -> {after}{condition}");
+        let line = format!("  {}: {outcome}", list.join(", "));
+        let text = if line.len() <= WIDTH {
+            line
+        } else {
+            format!("{}:\n{}", calls::wrap(&list, "  ", WIDTH), conditions::wrap(&outcome, "    ", WIDTH))
+        };
+        match out.iter_mut().find(|o| o.0.change == row.change && o.0.text == text) {
+            Some(known) => known.1.push(row.arch),
+            None => {
+                let example = words::call(&row.witness);
+                out.push((Paragraph { change: row.change, text, example }, vec![row.arch]));
+            }
+        }
     }
-    text
+    out
 }
 
 fn row_json(row: &Row) -> Value {
@@ -147,8 +186,9 @@ fn row_json(row: &Row) -> Value {
         },
         "calls": row.calls.iter().map(|c| c.name()).collect::<Vec<_>>(),
         "numbers": row.numbers.iter().map(|r| json!([r.start(), r.end()])).collect::<Vec<_>>(),
-        "when": (row.when != Cond::True)
-            .then(|| condition_text(&row.when, row.calls.first().copied().zip(row.arch))),
+        "when": row.when.as_ref().filter(|when| **when != Cond::True)
+            .map(|when| condition_text(when, row.calls.first().copied().zip(row.arch))),
+        "spelled": row.when.is_some(),
         "before": words::action(row.before, row.arch),
         "after": words::action(row.after, row.arch),
         "witness": words::call_json(&row.witness),

@@ -2,12 +2,13 @@
 
 use crate::args::Emu;
 use crate::failure::{Failure, Outcome};
-use crate::input::{Input, decisions};
+use crate::input::Input;
 use crate::output::print;
+use crate::report::decided;
 use crate::say::Say;
 use callgate::abi::{Role, constant};
 use callgate::program::{disasm, trace::trace};
-use callgate::{Arch, Decided, SeccompData, Syscall, Width};
+use callgate::{Arch, SeccompData, Syscall, Width};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -18,7 +19,7 @@ pub(crate) fn emu(args: &Emu, say: &Say) -> Outcome {
     let data = call(arch, &args.call, &args.args, &args.ip)?;
     let filter = input.filter()?;
     let action = *filter.eval(&data);
-    let decided = decisions(&input).map(|(policy, d)| why(policy, *d.eval(&data)));
+    let decided = decided::of_call(&input, &data);
     let program = input.program();
     let run = program.as_ref().ok().map(|p| p.run(&data));
     if args.json {
@@ -53,20 +54,6 @@ pub(crate) fn emu(args: &Emu, say: &Say) -> Outcome {
     }
     print(&text)?;
     Ok(0)
-}
-
-/// What decided, in words.
-fn why(policy: &callgate::Policy, decided: Decided) -> String {
-    match decided {
-        Decided::Rule(i) => format!("by the rule at {}", policy.rules[i as usize].origin),
-        Decided::Foreign(i) => {
-            format!("by the rule for unlisted architectures at {}", policy.foreign[i as usize].origin)
-        }
-        Decided::Default => "by default: no rule matches".into(),
-        Decided::Unknown => "as a number newer than the tables".into(),
-        Decided::X32 => "as an x32 number".into(),
-        Decided::BadArch => "as an unlisted architecture".into(),
-    }
 }
 
 /// The call that the words on the command line stand for.

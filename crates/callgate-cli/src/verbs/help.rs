@@ -8,6 +8,8 @@ use clap::CommandFactory;
 
 pub(crate) fn help(args: &Help, _: &Say) -> Outcome {
     let mut command = Cli::command();
+    // Fills in what the verbs inherit.
+    command.build();
     match args.topic.as_deref() {
         None => print(&command.render_help().to_string())?,
         Some("policy") => print(callgate::syntax::REFERENCE)?,

@@ -1,6 +1,7 @@
 //! `prove`: a sentence about all inputs, or a call that contradicts it.
 
 use crate::args::Prove;
+use crate::domain::Domain;
 use crate::failure::{FINDINGS, Failure, Outcome};
 use crate::input::Input;
 use crate::output::print;
@@ -19,8 +20,13 @@ enum Verdict {
 
 pub(crate) fn prove(args: &Prove, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
+    let domain = Domain {
+        arches: args.reading.arches.arch.clone(),
+        calls: args.call.iter().map(|c| super::explain::known(c)).collect::<Result<_, _>>()?,
+        kernel: args.reading.kernel,
+    };
     let filter = match input.filter() {
-        Ok(filter) => filter,
+        Ok(filter) => domain.limit(filter)?,
         Err(failure) if matches!(input.kind, crate::input::Kind::Code(_)) && input.program().is_ok() => {
             // The program is valid, only its meaning is out of reach.
             for message in failure.messages {
@@ -36,12 +42,13 @@ pub(crate) fn prove(args: &Prove, say: &Say) -> Outcome {
         Err(failure) => return Err(failure),
     };
     let rest = || args.operands.join(" ");
+    let asked = Some(args.reading.arches.arch.clone()).filter(|a| !a.is_empty());
     let verdict = match args.relation.as_str() {
         "equal" | "equals" | "no-weaker-than" => {
             let [other] = &args.operands[..] else {
                 return Err(Failure::input(format!("`{}` takes one more input", args.relation)));
             };
-            let other = Input::read(other, &args.reading, say)?.filter()?;
+            let other = domain.limit(Input::read(other, &args.reading, say)?.filter()?)?;
             if args.relation == "no-weaker-than" {
                 verdict(filter.weaker_than(&other))
             } else if filter == other {
@@ -53,12 +60,14 @@ pub(crate) fn prove(args: &Prove, say: &Say) -> Outcome {
         "never" => {
             let what = after(&rest(), &["allow", "allows"])?;
             let refusal = strength(Action::Errno(Errno(0)));
-            let set = calls(&filter, &what, &args.reading.arches.arch)?;
+            let arches = asked.unwrap_or_else(|| everywhere(&filter));
+            let set = domain.limit(calls(&arches, &what)?)?;
             verdict(filter.counterexample(&set, |a, wanted| wanted.permits() && strength(a) > refusal))
         }
         "always" => {
             let what = after(&rest(), &["allow", "allows"])?;
-            let set = calls(&filter, &what, &args.reading.arches.arch)?;
+            let arches = asked.unwrap_or_else(|| listed(&input, &filter));
+            let set = domain.limit(calls(&arches, &what)?)?;
             verdict(filter.counterexample(&set, |a, wanted| wanted.permits() && !a.permits()))
         }
         other => {
@@ -114,21 +123,40 @@ fn after(text: &str, words: &[&str]) -> Result<String, Failure> {
     Ok(inner.trim().to_owned())
 }
 
-/// The set of calls a text in the policy language names, as a filter that allows just them. It covers the
-/// architectures asked for, or those the filter treats apart and those this machine serves.
-fn calls(filter: &Filter, text: &str, arches: &[Arch]) -> Result<Filter, Failure> {
-    let mut arches = arches.to_vec();
-    if arches.is_empty() {
-        arches = filter.arches();
-        if let Some(native) = Arch::NATIVE {
-            arches.push(native);
-            arches.extend(native.siblings());
-        }
-        arches.sort_unstable();
-        arches.dedup();
-    }
+/// The set of calls a text in the policy language names, as a filter that allows just them.
+fn calls(arches: &[Arch], text: &str) -> Result<Filter, Failure> {
     let names: Vec<_> = arches.iter().map(|a| a.name()).collect();
     let text = format!("arch {}\ndefault kill\nallow {text}\n", names.join(", "));
     let policy = Policy::parse(&text).map_err(|e| Failure::input(format!("in what is to be proved: {e}")))?;
     policy.lower().map_err(Failure::input)
+}
+
+/// Where a call must never be allowed if none is said: under the architectures the filter treats apart, and
+/// under those this machine serves.
+fn everywhere(filter: &Filter) -> Vec<Arch> {
+    let mut arches = filter.arches();
+    arches.extend(
+        Arch::NATIVE
+            .into_iter()
+            .flat_map(|native| [native].into_iter().chain(native.siblings().iter().copied())),
+    );
+    arches.sort_unstable();
+    arches.dedup();
+    arches
+}
+
+/// Where a call must always be allowed if none is said: under the architectures the input is for.
+fn listed(input: &Input, filter: &Filter) -> Vec<Arch> {
+    let mut arches: Vec<Arch> = input.policies().iter().flat_map(|p| p.arches.iter().copied()).collect();
+    if arches.is_empty() {
+        // A program that knows x86_64 and shuts x32 out still treats it apart.
+        arches = filter.arches();
+        arches.retain(|a| *a != Arch::X32);
+    }
+    if arches.is_empty() {
+        arches.extend(Arch::NATIVE);
+    }
+    arches.sort_unstable();
+    arches.dedup();
+    arches
 }

@@ -20,6 +20,7 @@ pub(super) fn sniff(text: &str, path: Option<&Path>) -> Option<Detected> {
         .or_else(|| lxc(text))
         .or_else(|| android(&lines, path))
         .or_else(|| firejail(&lines, extension))
+        .or_else(|| easyseccomp(&lines))
         .or_else(|| kafel(text, extension))
         .or_else(|| minijail(text, &code('#').collect::<Vec<_>>(), extension))
         .or_else(|| asm(&code('#').collect::<Vec<_>>()))
@@ -111,6 +112,12 @@ fn firejail(lines: &[&str], extension: &str) -> Option<Detected> {
         return found(Format::Firejail, format!("it has the line {line:.40}, as firejail profiles do"));
     }
     if extension == "profile" { found(Format::Firejail, "the name ends in .profile") } else { None }
+}
+
+fn easyseccomp(lines: &[&str]) -> Option<Detected> {
+    let rule = |l: &&&str| l.starts_with("=>") || (l.starts_with(['$', '(']) && l.contains("=>"));
+    let line = lines.iter().find(rule)?;
+    found(Format::Easyseccomp, format!("it has the rule {line:.40}"))
 }
 
 fn kafel(text: &str, extension: &str) -> Option<Detected> {

@@ -21,8 +21,16 @@ pub(super) fn filters(profile: &Profile, host: Arch, collect: &mut Collect) -> V
     if profile.native.on.is_some() {
         build.main(&profile.native, host, "seccomp");
     }
-    if profile.secondary.on.is_some() {
-        build.main(&profile.secondary, Arch::X86, "seccomp.32");
+    match &profile.secondary.on {
+        Some(_) if host == Arch::X86_64 => build.main(&profile.secondary, Arch::X86, "seccomp.32"),
+        Some((source, pos)) => {
+            let what = format!(
+                "firejail knows no 32-bit calls beside those of {}; the filter is empty",
+                host.name()
+            );
+            build.collect.note(source.place(*pos), what);
+        }
+        None => {}
     }
     build.memory();
     build.namespaces();

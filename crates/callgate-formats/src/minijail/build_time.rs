@@ -322,7 +322,7 @@ impl Reader<'_> {
                 let what = format!("{} does not fit in {} bits", token.text, self.arch.register_bits());
                 words.source.error(token.pos, what)
             }),
-            None => Err(super::unknown_constant(token.text, words.source, token.pos).into()),
+            None => Err(words::unknown_constant(token.text, words.source, token.pos).into()),
         }
     }
 

@@ -274,7 +274,7 @@ impl Reader<'_> {
 }
 
 fn unknown(word: &str, source: &Source, line: &Line) -> Problem {
-    super::unknown_constant(word, source, line.pos(word))
+    words::unknown_constant(word, source, line.pos(word))
 }
 
 /// A number as `strtol` with base 0 reads it: decimal, `0x` hexadecimal, `0` octal.

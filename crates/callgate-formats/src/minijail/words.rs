@@ -3,7 +3,9 @@
 use crate::import::{Collect, Effect};
 use crate::names;
 use crate::options::Options;
+use crate::place::Problem;
 use crate::scan::{Pos, Source};
+use crate::suggest;
 use callgate::{Arch, ArgCmp, ArgIndex, Cond, Errno, Op, Syscall, Width};
 
 /// The operators of an atom, `argN OP constant`.
@@ -101,4 +103,14 @@ pub(super) fn register(arch: Arch) -> u64 {
 /// Argument `argN`.
 pub(super) fn argument(word: &str) -> Option<ArgIndex> {
     ArgIndex::new(word.strip_prefix("arg")?.parse().ok()?)
+}
+
+/// A constant nobody knows.
+pub(super) fn unknown_constant(word: &str, source: &Source, pos: Pos) -> Problem {
+    let shown: String = word.chars().take(80).collect();
+    let problem = source.problem(pos, format!("unknown constant `{shown}`"));
+    match suggest::nearest(word, suggest::constants()) {
+        Some(near) => problem.help(format!("did you mean {near}?")),
+        None => problem,
+    }
 }

@@ -44,9 +44,7 @@ pub(super) fn filters(
     if let Some(pos) = switch("ProtectKernelTunables") {
         build.denied("ProtectKernelTunables", ["_sysctl"].into_iter().filter_map(Syscall::from_name), pos);
     }
-    for (name, group) in [("ProtectKernelModules", "module")] {
-        build.denied_group(name, group, switch(name));
-    }
+    build.denied_group("ProtectKernelModules", "module", switch("ProtectKernelModules"));
     if let Some(pos) = switch("ProtectKernelLogs") {
         build.denied("ProtectKernelLogs", ["syslog"].into_iter().filter_map(Syscall::from_name), pos);
     }

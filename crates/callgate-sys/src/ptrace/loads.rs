@@ -4,17 +4,18 @@
 //! filter of our own pick out the two calls that matter, but it changes nothing the command could see in
 //! its status, needs no privilege, and cannot be outranked by a filter the command loads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use callgate_abi::insn::MAX_INSNS;
 use callgate_abi::{Arch, Insn, Syscall};
 
-use super::event::{Event, Stop, wait_any, wait_for};
+use super::event::Stop;
+use super::follow::{Watcher, follow};
 use super::tracee::{Options, SyscallInfo, Tracee};
 use crate::error::Error;
 use crate::install::Flags;
-use crate::spawn::{Child, Command, Failure, Outcome, forward};
+use crate::spawn::{Command, Failure, Outcome};
 use crate::{memory, process};
 
 /// An attempt to load a filter or to enter strict mode, by `seccomp(2)` or `prctl(PR_SET_SECCOMP)`.
@@ -85,43 +86,8 @@ pub fn trace_loads(
     command: Command<'_>,
     on_load: &mut dyn FnMut(&Load) -> ControlFlow<()>,
 ) -> Result<Outcome, Failure> {
-    let child = command.hold().forward_signals().spawn()?;
-    let pid = child.pid();
-    if let Err(e) = attach(pid) {
-        child.kill();
-        return Err(e.into());
-    }
-    child.release();
-    let mut watch = Watch {
-        main: pid,
-        executed: false,
-        outcome: None,
-        watching: true,
-        tracees: BTreeMap::from([(pid, None)]),
-        expected: BTreeSet::new(),
-        gone_early: BTreeSet::new(),
-        on_load,
-    };
-    watch.run(child)
-}
-
-/// Attach to the held child and set it going to its next call.
-fn attach(pid: i32) -> Result<(), Error> {
-    let tracee = Tracee::seize(pid, Options { follow: true, ..Options::default() })?;
-    tracee.interrupt()?;
-    match wait_for(pid)?.stop {
-        Stop::Gone(_) => {
-            Err(Error::Call { call: "ptrace(PTRACE_SEIZE)", errno: libc::ESRCH, hint: "the child is gone" })
-        }
-        Stop::Signal(signal) => tracee.cont_to_syscall(signal),
-        Stop::Syscall
-        | Stop::Group(_)
-        | Stop::Trap
-        | Stop::Fork
-        | Stop::Exec
-        | Stop::Seccomp
-        | Stop::Other(_) => tracee.cont_to_syscall(0),
-    }
+    let mut watch = Watch { watching: true, pending: BTreeMap::new(), on_load };
+    follow(command, Options::default(), &mut watch)
 }
 
 /// A load that has begun.
@@ -132,99 +98,44 @@ struct Pending {
 }
 
 struct Watch<'a> {
-    /// The command's process.
-    main: i32,
-    /// Whether it is the command yet, rather than our own child on the way there.
-    executed: bool,
-    outcome: Option<Outcome>,
     watching: bool,
-    /// The threads that have been seen, each with the load it is in.
-    tracees: BTreeMap<i32, Option<Pending>>,
-    /// Threads told of by their parents, but not seen yet.
-    expected: BTreeSet<i32>,
-    /// Threads seen to end before their parents told of them.
-    gone_early: BTreeSet<i32>,
+    /// The threads that are about to load something.
+    pending: BTreeMap<i32, Pending>,
     on_load: &'a mut dyn FnMut(&Load) -> ControlFlow<()>,
 }
 
-impl Watch<'_> {
-    fn run(&mut self, child: Child) -> Result<Outcome, Failure> {
-        while !(self.tracees.is_empty() && self.expected.is_empty()) {
-            match wait_any(false)? {
-                Some(event) => self.handle(event)?,
-                None => forward::next(self.outcome.is_none().then_some(self.main)),
-            }
-        }
-        let hint = "somebody else reaped the command";
-        let outcome = self.outcome.ok_or(Error::Call { call: "waitpid", errno: libc::ECHILD, hint })?;
-        child.judge(outcome, self.executed)
-    }
-
-    fn handle(&mut self, Event { tid, stop }: Event) -> Result<(), Error> {
-        if let Stop::Gone(outcome) = stop {
-            if tid == self.main {
-                self.outcome = Some(outcome);
-            }
-            if self.tracees.remove(&tid).is_none() && !self.expected.remove(&tid) {
-                self.gone_early.insert(tid);
-            }
-            return Ok(());
-        }
-        self.expected.remove(&tid);
-        self.tracees.entry(tid).or_default();
-        let tracee = Tracee::new(tid);
-        match self.answer(&tracee, stop) {
-            // Killed while it was stopped: its end will be told.
-            Err(Error::Call { errno: libc::ESRCH, .. }) => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Do what a stop calls for, and let the thread go on.
-    fn answer(&mut self, tracee: &Tracee, stop: Stop) -> Result<(), Error> {
-        let mut signal = 0;
-        match stop {
-            Stop::Syscall => match tracee.syscall_info()? {
-                SyscallInfo::Entry { arch, nr, args, .. } => self.entry(tracee, arch, nr, args),
+impl Watcher for Watch<'_> {
+    fn stopped(&mut self, tracee: &Tracee, stop: Stop, executed: bool) -> Result<(), Error> {
+        if stop == Stop::Syscall {
+            match tracee.syscall_info()? {
+                SyscallInfo::Entry { arch, nr, args, .. } if executed => self.entry(tracee, arch, nr, args),
                 SyscallInfo::Exit { value, is_error, .. } => self.exit(tracee, value, is_error),
-                SyscallInfo::None | SyscallInfo::Seccomp { .. } => {}
-            },
-            Stop::Fork => {
-                let new = tid_of(tracee.event_message()?);
-                if !self.gone_early.remove(&new) && !self.tracees.contains_key(&new) {
-                    self.expected.insert(new);
-                }
+                SyscallInfo::Entry { .. } | SyscallInfo::None | SyscallInfo::Seccomp { .. } => {}
             }
-            Stop::Exec => {
-                let former = tid_of(tracee.event_message()?);
-                if former != tracee.tid() {
-                    self.tracees.remove(&former);
-                }
-                self.tracees.insert(tracee.tid(), None);
-                self.executed |= tracee.tid() == self.main;
-            }
-            Stop::Group(signal) => {
-                tracee.listen()?;
-                if tracee.tid() == self.main && self.outcome.is_none() {
-                    forward::stop_self(signal);
-                    forward::pass_on_continuation(self.main);
-                }
-                return Ok(());
-            }
-            Stop::Signal(pending) => signal = pending,
-            Stop::Trap | Stop::Seccomp | Stop::Other(_) | Stop::Gone(_) => {}
         }
+        Ok(())
+    }
+
+    fn resume(&self, tracee: &Tracee, signal: i32) -> Result<(), Error> {
         if self.watching { tracee.cont_to_syscall(signal) } else { tracee.cont(signal) }
     }
 
+    fn forget(&mut self, tid: i32) {
+        self.pending.remove(&tid);
+    }
+}
+
+impl Watch<'_> {
     fn entry(&mut self, tracee: &Tracee, token: u32, nr: u64, args: [u64; 6]) {
-        let pending = if self.executed { begun(tracee.tid(), token, nr, args) } else { None };
-        self.tracees.insert(tracee.tid(), pending);
+        match begun(tracee.tid(), token, nr, args) {
+            Some(pending) => self.pending.insert(tracee.tid(), pending),
+            None => self.pending.remove(&tracee.tid()),
+        };
     }
 
     fn exit(&mut self, tracee: &Tracee, value: i64, is_error: bool) {
         let tid = tracee.tid();
-        let Some(Pending { arch, call, what }) = self.tracees.insert(tid, None).flatten() else { return };
+        let Some(Pending { arch, call, what }) = self.pending.remove(&tid) else { return };
         let task = process::task(tid).ok();
         let load = Load {
             pid: task.as_ref().map_or(tid, |t| t.pid),
@@ -239,11 +150,6 @@ impl Watch<'_> {
             self.watching = false;
         }
     }
-}
-
-fn tid_of(message: u64) -> i32 {
-    // Thread numbers are positive and below 2^22.
-    i32::try_from(message).unwrap_or(0)
 }
 
 /// The load a call would be.

@@ -26,6 +26,9 @@ pub struct Options {
     pub follow: bool,
     /// Stop where a filter answers `SECCOMP_RET_TRACE`.
     pub seccomp: bool,
+    /// Stop where a thread ends, its registers as they were: [`Stop::Other`](super::Stop::Other) with
+    /// `PTRACE_EVENT_EXIT`, the message being its status as `waitpid` gives it.
+    pub exit: bool,
     /// Kill all tracees when the tracer dies.
     pub exit_kill: bool,
     /// Switch the filters of the tracee off as long as it is traced (`CAP_SYS_ADMIN`, and the tracer
@@ -45,6 +48,9 @@ impl Options {
         }
         if self.seccomp {
             bits |= libc::PTRACE_O_TRACESECCOMP;
+        }
+        if self.exit {
+            bits |= libc::PTRACE_O_TRACEEXIT;
         }
         if self.exit_kill {
             bits |= libc::PTRACE_O_EXITKILL;
@@ -244,17 +250,30 @@ impl Tracee {
     ///
     /// As [`Tracee::cont`]; `EIO` before Linux 5.3.
     pub fn syscall_info(&self) -> Result<SyscallInfo, Error> {
-        let mut info = RawInfo::default();
-        let place = (&raw mut info).expose_provenance();
-        let call = "ptrace(PTRACE_GET_SYSCALL_INFO)";
-        self.request(Request::GetSyscallInfo, size_of::<RawInfo>(), place, call, "needs Linux 5.3")?;
-        let RawInfo { op, arch, ip, sp, nr_or_value: nr, args, ret_data: data, .. } = info;
+        let RawInfo { op, arch, ip, sp, nr_or_value: nr, args, ret_data: data, .. } = self.raw_info()?;
         Ok(match op {
             1 => SyscallInfo::Entry { arch, nr, args, ip, sp },
             2 => SyscallInfo::Exit { arch, value: nr.cast_signed(), is_error: args[0].to_ne_bytes()[0] != 0 },
             3 => SyscallInfo::Seccomp { arch, nr, args, ip, sp, data },
             _ => SyscallInfo::None,
         })
+    }
+
+    /// The audit token of the convention by which it made its last call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tracee::syscall_info`].
+    pub fn syscall_arch(&self) -> Result<u32, Error> {
+        Ok(self.raw_info()?.arch)
+    }
+
+    fn raw_info(&self) -> Result<RawInfo, Error> {
+        let mut info = RawInfo::default();
+        let place = (&raw mut info).expose_provenance();
+        let call = "ptrace(PTRACE_GET_SYSCALL_INFO)";
+        self.request(Request::GetSyscallInfo, size_of::<RawInfo>(), place, call, "needs Linux 5.3")?;
+        Ok(info)
     }
 
     /// Its filter number `index`, counted from the one loaded first; `None` beyond the last.

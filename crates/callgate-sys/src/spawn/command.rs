@@ -37,6 +37,7 @@ pub struct Command<'a> {
     pub(super) filters: Vec<(&'a [Insn], Flags)>,
     pub(super) landlock: Option<BorrowedFd<'a>>,
     pub(super) die_with_parent: bool,
+    pub(super) mark: u64,
     forward: bool,
     hold: bool,
 }
@@ -84,6 +85,7 @@ impl<'a> Command<'a> {
             filters: Vec::new(),
             landlock: None,
             die_with_parent: false,
+            mark: 0,
             forward: false,
             hold: false,
         })
@@ -109,9 +111,17 @@ impl<'a> Command<'a> {
     }
 
     /// Load `program` before executing. Several filters are loaded in this order; each must permit what the
-    /// later ones need to be loaded, and all must permit `execve`.
+    /// later ones need to be loaded, and all must permit `execve`, at least with the mark of
+    /// [`Command::mark`].
     pub fn filter(mut self, program: &'a [Insn], flags: Flags) -> Self {
         self.filters.push((program, flags));
+        self
+    }
+
+    /// Execute with this number in the sixth register of `execve`, which the kernel ignores and a filter
+    /// sees: a filter that forbids `execve` but for a random mark lets just this one call through.
+    pub fn mark(mut self, mark: u64) -> Self {
+        self.mark = mark;
         self
     }
 

@@ -184,18 +184,23 @@ fn prepare(command: &Command<'_>, report: &Report) -> Result<(), Error> {
 }
 
 fn execute(command: &Command<'_>, report: &Report) {
+    // The kernel reads three arguments of `execve`; a filter sees six, and may ask for the mark in the last.
+    let mark = command.mark as libc::c_long;
+    let zero: libc::c_long = 0;
     // SAFETY: null-terminated vectors of C strings that `command` keeps alive.
     let failed = unsafe {
-        libc::execve(command.program.as_ptr(), command.argv(), command.envp());
+        let (path, env) = (command.program.as_ptr(), command.envp());
+        libc::syscall(libc::SYS_execve, path, command.argv(), env, zero, zero, mark);
         let failed = errno();
         if failed == libc::ENOEXEC {
-            libc::execve(c"/bin/sh".as_ptr(), command.shell_argv(), command.envp());
+            let shell = c"/bin/sh".as_ptr();
+            libc::syscall(libc::SYS_execve, shell, command.shell_argv(), env, zero, zero, mark);
         }
         failed
     };
     // SAFETY: null pointers are what this asks the kernel about: it answers EFAULT, a filter something else.
     let null = unsafe {
-        libc::syscall(libc::SYS_execve, 0usize, 0usize, 0usize);
+        libc::syscall(libc::SYS_execve, zero, zero, zero, zero, zero, mark);
         errno()
     };
     report.exec_errno.store(failed, Ordering::Relaxed);

@@ -39,8 +39,4 @@ impl<L: Clone + Eq + Hash> Leaves<L> {
     pub(crate) fn list(&self) -> &[L] {
         &self.list
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
-    }
 }

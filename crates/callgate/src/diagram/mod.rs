@@ -6,6 +6,7 @@
 //! exactly when they are `==`.
 
 mod leaves;
+mod mark;
 mod ops;
 mod stack;
 mod store;

@@ -77,7 +77,7 @@ fn foreign(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
             continue;
         }
         let open = open_elsewhere(view, native, other);
-        let Some((call, nr)) = open.first().and_then(|c| Some((*c, c.number(other)?))) else { continue };
+        let Some(nr) = open.first().and_then(|c| c.number(other)) else { continue };
         let message = format!(
             "{} {} denied on {}, and open to {} calls: unknown architectures are let through",
             list(open.iter().map(|c| c.name())),
@@ -96,7 +96,6 @@ fn foreign(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
                 other.name()
             ))
             .remedy(Remedy::Setting("foreign", "foreign kill".into()));
-        let _ = call;
         out.push(draft);
     }
 }
@@ -152,7 +151,13 @@ fn foreign_numbers(view: &View<'_>, out: &mut Vec<Draft>) {
     let witness = callgate_abi::SeccompData { arch: token, ..call };
     let message =
         "call numbers are tested for architectures that are not known, where any number may be any call";
-    let severity = if part.leaves().iter().any(|a| a.permits()) { Severity::Warning } else { Severity::Note };
+    // Only conventions of the same machine can ever be met.
+    let met = view.arches.iter().any(|a| {
+        let met = |other: Arch| view.apart.iter().all(|b| b.token() != other.token());
+        others(*a).any(met)
+    });
+    let permits = part.leaves().iter().any(|a| a.permits());
+    let severity = if permits && met { Severity::Warning } else { Severity::Note };
     out.push(
         Draft::new(OTHER_NUMBERS, message).severity(severity).witness(witness).at(Place::Setting("foreign")),
     );
@@ -351,25 +356,27 @@ fn positions(cond: &Cond, out: &mut Vec<u8>) {
 
 /// Registers that the call does not read decide.
 fn absent_arguments(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
+    let mut found: Vec<(String, Syscall, u32)> = Vec::new();
     for (nr, call) in view.calls(native.arch) {
         let at = view.at(native.arch, nr);
         if view.access_at(at) != Access::Partial {
             continue;
         }
         let Some(params) = call.params(native.arch) else { continue };
-        for index in params.len() as u8..6 {
-            if !view.asks(at, Word::arg_lo(index)) && !view.asks(at, Word::arg_hi(index)) {
-                continue;
-            }
-            let message = format!(
-                "argument {index} of {} decides, and the call takes {}",
-                call.name(),
-                if params.is_empty() { "none".to_string() } else { params.len().to_string() }
-            );
-            let mut draft = Draft::new(NO_ARGUMENT, message).on(native.arch);
-            draft.witness = view.permitted(native.arch, nr);
-            out.push(draft.note("whatever the caller left in the register is what is compared"));
-            break;
+        let asked = |i: &u8| view.asks(at, Word::arg_lo(*i)) || view.asks(at, Word::arg_hi(*i));
+        if let Some(index) = (params.len() as u8..6).find(asked) {
+            found.push((format!("argument {index} of {}", call.name()), call, nr));
         }
     }
+    let Some((_, call, nr)) = found.first() else { return };
+    let takes = match call.params(native.arch).map_or(0, <[_]>::len) {
+        _ if found.len() > 1 => "these calls do not take them".to_string(),
+        0 => "the call takes none".to_string(),
+        n => format!("the call takes {n}"),
+    };
+    let verb = if found.len() == 1 { "decides" } else { "decide" };
+    let message = format!("{} {verb}, and {takes}", list(found.iter().map(|f| f.0.as_str())));
+    let mut draft = Draft::new(NO_ARGUMENT, message).on(native.arch);
+    draft.witness = view.permitted(native.arch, *nr);
+    out.push(draft.note("whatever the caller left in the register is what is compared"));
 }

@@ -71,9 +71,16 @@ fn one(view: &View<'_>, action: Action, out: &mut Vec<Draft>) {
         }
         Action::Notify(_) => notify(view),
         Action::Trap(_) => {
-            let missing: Vec<&str> = ["rt_sigaction", "rt_sigreturn"]
+            let (arch, _) = example(view, action);
+            let denied = |names: [&'static str; 2]| {
+                let all = arch.is_some_and(|a| {
+                    names.iter().all(|n| view.named(a, n).is_none_or(|x| x == Access::Denied))
+                });
+                all.then_some(names[0])
+            };
+            let missing: Vec<&str> = [["rt_sigaction", "sigaction"], ["rt_sigreturn", "sigreturn"]]
                 .into_iter()
-                .filter(|name| view.arches.iter().any(|a| view.named(a.arch, name) == Some(Access::Denied)))
+                .filter_map(denied)
                 .collect();
             if missing.is_empty() {
                 return;

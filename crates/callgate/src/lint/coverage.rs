@@ -6,7 +6,7 @@ use super::guards;
 use super::view::{Access, ArchView, Fixed, Permits, View, is, list, worst_first};
 use crate::diagnostic::Severity;
 use crate::syntax::action_text;
-use callgate_abi::twin::{self, Route};
+use callgate_abi::twin::{self, Kinship, Route};
 use callgate_abi::{Action, Kernel, Syscall};
 use std::collections::BTreeMap;
 
@@ -14,6 +14,7 @@ pub(super) fn check(view: &View<'_>, out: &mut Vec<Draft>) {
     for native in &view.arches {
         io_uring(view, *native, out);
         twins(view, *native, out);
+        variants(view, *native, out);
         namespaces(view, *native, out);
         multiplexers(view, *native, out);
         executable_memory(view, *native, out);
@@ -31,15 +32,22 @@ fn io_uring(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
     let Some(setup) = Syscall::from_name("io_uring_setup").and_then(|c| c.number(arch)) else { return };
     let Some(enter) = Syscall::from_name("io_uring_enter") else { return };
     let Some(witness) = view.permitted(arch, setup) else { return };
-    // An operation is news only if none of the calls it does the work of is open.
+    // An operation is news only if neither a call it does the work of nor one that does the same is open.
     let mut operations: BTreeMap<u16, (&'static str, Vec<Syscall>)> = BTreeMap::new();
     for route in twin::routes_through(enter).filter(|r| is_there(view, r)) {
-        operations.entry(route.value).or_insert((route.selector, Vec::new())).1.push(route.reaches);
+        // Passed through to drivers that expect it; few do, and a terminal's is not among them.
+        if route.reaches.name() != "ioctl" {
+            operations.entry(route.value).or_insert((route.selector, Vec::new())).1.push(route.reaches);
+        }
     }
+    let open = |call: Syscall| {
+        let same = twin::of(call).filter(|f| f.kinship == Kinship::Same).flat_map(|f| f.members());
+        std::iter::once(call).chain(same).any(|c| view.of(arch, c) == Some(Access::Open))
+    };
     let mut reached: Vec<(Syscall, &'static str)> = Vec::new();
     for (selector, calls) in operations.values() {
         let here: Vec<Syscall> = calls.iter().copied().filter(|c| c.number(arch).is_some()).collect();
-        if here.iter().all(|c| view.of(arch, *c) != Some(Access::Open)) {
+        if !here.iter().any(|c| open(*c)) {
             reached.extend(here.into_iter().map(|c| (c, *selector)));
         }
     }
@@ -86,7 +94,13 @@ fn twins(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
     };
     let is_open = |call: Syscall| view.exists(arch, call) && view.of(arch, call) == Some(Access::Open);
     for guard in guards::all() {
-        for denied in guard.guarded.iter().filter_map(|n| Syscall::from_name(n)) {
+        let here =
+            guard.guarded.iter().filter_map(|n| Syscall::from_name(n)).filter(|c| c.number(arch).is_some());
+        let principal = here.clone().next().and_then(|c| c.number(arch));
+        if !guard.any && !principal.is_some_and(|nr| view.is_restricted(native, nr)) {
+            continue;
+        }
+        for denied in here {
             let Some(nr) = denied.number(arch) else { continue };
             let partial = view.access(arch, nr) == Access::Partial;
             if !view.is_restricted(native, nr) || (partial && !guard.arguments) {
@@ -96,17 +110,6 @@ fn twins(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
                 if open != denied && is_open(open) {
                     note(open, denied, guard.reason, guard.same);
                 }
-            }
-        }
-    }
-    for (nr, denied) in view.calls(arch) {
-        // Obsolete forms are often denied for being obsolete.
-        if !view.is_restricted(native, nr) || !view.exists(arch, denied) {
-            continue;
-        }
-        for (reason, open) in guards::variants(denied) {
-            if is_open(open) {
-                note(open, denied, reason, true);
             }
         }
     }
@@ -158,6 +161,42 @@ fn twins(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
                 .remedy(Remedy::Line(format!("{answer} {}", names.join(", ")))),
         );
     }
+}
+
+/// D2, libseccomp's old blind spot: a call is denied, and its form for larger times or files is open.
+fn variants(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
+    let arch = native.arch;
+    let mut open: Vec<(Syscall, Syscall, &'static str)> = Vec::new();
+    for (nr, denied) in view.calls(arch) {
+        if !view.is_restricted(native, nr) || !view.exists(arch, denied) {
+            continue;
+        }
+        let newer = guards::variants(denied)
+            .filter(|(_, newer)| view.exists(arch, *newer) && view.of(arch, *newer) == Some(Access::Open));
+        open.extend(newer.map(|(reason, newer)| (denied, newer, reason)));
+    }
+    let Some(&(first, newer, _)) = open.first() else { return };
+    let Some(witness) = newer.number(arch).and_then(|nr| view.permitted(arch, nr)) else { return };
+    let message = format!(
+        "{} {} denied, but newer forms are open: {}",
+        list(open.iter().map(|o| o.0.name())),
+        is(open.len()),
+        list(open.iter().map(|o| o.1.name())),
+    );
+    let mut draft = Draft::new(TWIN, message).on(arch).witness(witness);
+    for (denied, newer, reason) in &open {
+        draft = draft.note(format!("{} for {}: {reason}", newer.name(), denied.name()));
+    }
+    let refused = first.number(arch).and_then(|nr| view.refused(arch, nr));
+    if let Some(refused) = refused {
+        draft = draft.related(refused, format!("{} is denied here", first.name()));
+        let names: Vec<&str> = open.iter().map(|o| o.1.name()).collect();
+        if open.iter().all(|o| view.of(arch, o.0) == Some(Access::Denied)) {
+            let line = format!("{} {}", action_text(*view.filter.eval(&refused)), names.join(", "));
+            draft = draft.help("deny them as well").remedy(Remedy::Line(line));
+        }
+    }
+    out.push(draft);
 }
 
 /// New namespaces by one call although another refuses to make them, flag by flag.

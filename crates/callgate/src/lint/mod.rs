@@ -33,6 +33,7 @@ mod need;
 mod pages;
 mod place;
 mod pointer;
+mod ranges;
 mod rule;
 mod structure;
 mod subject;

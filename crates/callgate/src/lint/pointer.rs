@@ -89,6 +89,9 @@ fn compared_address(view: &View<'_>, arch: Arch, nr: u32, index: u8) -> Option<(
     let like_others =
         part.restrict(Word::arg_hi(index), (usual >> 32) as u32).restrict(Word::arg_lo(index), usual as u32);
     let differs = part.zip(&like_others, |a, b| a != b).ok()?;
+    if !differs.leaves().contains(&true) {
+        return None;
+    }
     // Only the null pointer: a fair question.
     for bit in (0..if wide { 64 } else { 32 }).rev() {
         let fixed = Fixed::arg(index, 1 << bit, 1 << bit);
@@ -100,11 +103,12 @@ fn compared_address(view: &View<'_>, arch: Arch, nr: u32, index: u8) -> Option<(
     None
 }
 
-/// Whether some single descriptors are permitted and arbitrary ones are not.
+/// Whether some small descriptors are permitted and arbitrary ones are not.
 fn exact_numbers(view: &View<'_>, arch: Arch, nr: u32, index: u8) -> bool {
-    let passes =
-        |fd: u64| view.find(arch, nr, &Fixed::arg(index, u64::MAX, fd), |a: &Action| a.permits()).is_some();
-    !passes(0x1e36) && !passes(0x2d5c_13) && (0..1024).any(passes)
+    let passes = |mask: u64, fd: u64| {
+        view.find(arch, nr, &Fixed::arg(index, mask, fd), |a: &Action| a.permits()).is_some()
+    };
+    passes(!0x3ff, 0) && !passes(u64::MAX, 0x1e36) && !passes(u64::MAX, 0x002d_5c13)
 }
 
 /// C6: descriptor numbers decide, and another call renumbers.

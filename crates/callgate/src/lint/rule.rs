@@ -175,7 +175,7 @@ fn always(policy: &Policy, layer: usize, group: &[usize], out: &mut Vec<Draft>) 
         else {
             continue;
         };
-        if with == without {
+        if with == without && with.leaves().contains(&Decided::Rule(0)) {
             let message = format!("the condition of {} always holds", describe(policy, &[i]));
             let mut draft = Draft::new(ALWAYS, message).at(Place::Rule(layer, i));
             draft.witness = matched(policy, rule);

@@ -33,7 +33,23 @@ pub(super) fn unclear(layers: &[Loaded<'_>], out: &mut Vec<Draft>) {
     }
 }
 
+/// The kernel limits what one process may have loaded: each program counts with four instructions more,
+/// and as it is translated, which makes it no shorter (`kernel/seccomp.c`, `MAX_INSNS_PER_PATH`).
+fn too_many(layers: &[Loaded<'_>], out: &mut Vec<Draft>) {
+    const MOST: usize = 32768;
+    let total: usize = layers.iter().filter_map(|l| l.program.as_ref()).map(|p| p.len() + 4).sum();
+    if total > MOST {
+        let message = format!("the stack counts as {total} instructions, and a process may have {MOST}");
+        out.push(
+            Draft::new(REFUSED, message)
+                .at(Place::Whole)
+                .note("the last filters would not be loaded (ENOMEM)"),
+        );
+    }
+}
+
 pub(super) fn check(view: Option<&View<'_>>, layers: &[Loaded<'_>], out: &mut Vec<Draft>) {
+    too_many(layers, out);
     let several = layers.len() > 1;
     for (i, layer) in layers.iter().enumerate() {
         let Some(program) = &layer.program else { continue };

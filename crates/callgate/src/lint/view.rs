@@ -45,7 +45,8 @@ pub(super) struct ArchView {
 
 impl<'a> View<'a> {
     pub(super) fn new(combined: &Filter, options: &'a Options, home: &[Arch]) -> Result<View<'a>, TooLarge> {
-        let filter = combined.on_real_calls()?;
+        let asks_upper = (0..6).any(|i| combined.depends_on(Word::arg_hi(i)));
+        let filter = if asks_upper { combined.on_real_calls()? } else { combined.clone() };
         let (mut outcomes, mut words) = (Vec::new(), Vec::new());
         for i in 0..filter.node_count() {
             let node = filter.node(i);
@@ -83,11 +84,16 @@ impl<'a> View<'a> {
             let told_apart = is(Access::Partial) || (is(Access::Open) && is(Access::Denied));
             apart.retain(|arch| *arch != Arch::X32 || told_apart);
         }
+        if apart.is_empty() {
+            apart = home.to_vec();
+        }
+        // Where nothing at all goes through there is nothing to say, unless it is so everywhere.
+        let served = |a: &Arch| Syscall::of_arch(*a).any(|(nr, _)| self.access(*a, nr) != Access::Denied);
+        if apart.iter().any(served) {
+            apart.retain(served);
+        }
         if !apart.is_empty() {
             return apart;
-        }
-        if !home.is_empty() {
-            return home.to_vec();
         }
         vec![Arch::NATIVE.unwrap_or(Arch::X86_64)]
     }

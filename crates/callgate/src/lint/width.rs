@@ -192,7 +192,10 @@ fn low_half(one: &One<'_>, out: &mut Vec<Draft>) {
 /// B7: a denied value passes as soon as any flag is added to it.
 fn flag_equality(view: &View<'_>, one: &One<'_>, out: &mut Vec<Draft>) {
     let Some(set) = one.param.set.filter(|s| s.is_flags()) else { return };
-    if !one.part.depends_on(one.lo()) {
+    // The type of a socket carries flags; other fields below a mask do not mix with what is above.
+    let multiplexes = matches!(one.call.name(), "ipc" | "socketcall");
+    let carries_flags = !multiplexes && (one.param.role == Role::Flags || one.param.name == "type");
+    if !carries_flags || !one.part.depends_on(one.lo()) {
         return;
     }
     let arch = one.native.arch;

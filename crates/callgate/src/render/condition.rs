@@ -8,13 +8,14 @@ use callgate_abi::Width;
 use std::hash::Hash;
 
 /// The longest condition worth printing, in comparisons.
-const LONGEST: usize = 20_000;
+pub(crate) const LONGEST: usize = 20_000;
 /// Beyond this many ranges of one argument, its bits are tested instead.
 const MOST_RANGES: usize = 1024;
 
 /// Puts the sub-diagrams of one diagram into words.
 pub(crate) struct Conditions<'a, L> {
     diagram: &'a Diagram<L>,
+    longest: usize,
     done: FastMap<(Ref, L), (Cond, usize)>,
 }
 
@@ -28,7 +29,12 @@ struct Cube {
 
 impl<'a, L: Copy + Ord + Hash> Conditions<'a, L> {
     pub(crate) fn new(diagram: &'a Diagram<L>) -> Conditions<'a, L> {
-        Conditions { diagram, done: FastMap::default() }
+        Conditions::within(diagram, LONGEST)
+    }
+
+    /// With another limit on the number of comparisons.
+    pub(crate) fn within(diagram: &'a Diagram<L>, longest: usize) -> Conditions<'a, L> {
+        Conditions { diagram, longest, done: FastMap::default() }
     }
 
     /// The distinct leaves `at` can end in.
@@ -83,8 +89,8 @@ impl<'a, L: Copy + Ord + Hash> Conditions<'a, L> {
             _ => self.by_bits(at, arg, leaf)?,
         };
         let length = length(&made);
-        if length > LONGEST {
-            return Err(RenderError::LongCondition(LONGEST));
+        if length > self.longest {
+            return Err(RenderError::LongCondition(self.longest));
         }
         self.done.insert((at, leaf), (made.clone(), length));
         Ok((made, length))
@@ -296,7 +302,7 @@ fn member(arg: u8, width: Width, ranges: &[(u64, Ref)], limit: u64, wanted: impl
 }
 
 /// The number of comparisons.
-fn length(cond: &Cond) -> usize {
+pub(crate) fn length(cond: &Cond) -> usize {
     match cond {
         Cond::True => 0,
         Cond::Arg(_) => 1,

@@ -56,14 +56,22 @@ impl Cells {
 
     /// The cell about an argument that the kernel calls `name`.
     pub(crate) fn find(&mut self, call: &str, name: &str) -> Option<Cell> {
-        let indices = self.by_call.get(call)?;
+        let index = self.index(call, name)?;
+        self.all[index].2 = true;
+        Some(self.all[index].1.clone())
+    }
+
+    /// Whether the argument that the kernel calls `name` has this name as well.
+    pub(crate) fn same(&self, call: &str, name: &str, other: &str) -> bool {
+        let cell = self.index(call, name).map(|index| &self.all[index].1);
+        cell.is_some_and(|c| c.name == other || c.others.iter().any(|o| o == other))
+    }
+
+    fn index(&self, call: &str, name: &str) -> Option<usize> {
+        let mut indices = self.by_call.get(call)?.iter().copied();
         // A preferred name goes before another argument's further one.
-        let index = indices
-            .iter()
-            .find(|i| self.all[**i].1.name == name)
-            .or_else(|| indices.iter().find(|i| self.all[**i].1.others.iter().any(|o| o == name)))?;
-        self.all[*index].2 = true;
-        Some(self.all[*index].1.clone())
+        let preferred = indices.clone().find(|i| self.all[*i].1.name == name);
+        preferred.or_else(|| indices.find(|i| self.all[*i].1.others.iter().any(|o| o == name)))
     }
 
     /// Fails when a cell is about no argument at all.

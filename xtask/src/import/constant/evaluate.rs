@@ -27,7 +27,8 @@ pub(crate) fn preprocess(arguments: &[String], source: &str) -> Result<Preproces
     let mut functions = BTreeMap::new();
     let (mut file, mut code, mut text) = (String::new(), String::new(), String::new());
     for line in out.lines() {
-        if let Some(rest) = line.strip_prefix("#define ") {
+        let own = !matches!(file.as_str(), "<built-in>" | "<command-line>");
+        if let Some(rest) = line.strip_prefix("#define ").filter(|_| own) {
             text.push_str(line);
             text.push('\n');
             let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());

@@ -120,10 +120,8 @@ impl Reader<'_> {
         let found: Vec<(String, u64)> = found.filter(|(_, value)| in_range(*value)).collect();
         let mut fields = Vec::new();
         for (mask, set) in &spec.fields {
-            // A mask made of constants this architecture does not have is no field here.
-            if let Some(value) = values.get(mask) {
-                fields.push((*value, set.clone()));
-            }
+            let value = values.get(mask).ok_or(format!("no value for the mask {mask}"))?;
+            fields.push((*value, set.clone()));
         }
         let source = spec.includes.iter().chain(&spec.lines).cloned().collect::<Vec<_>>().join(" ");
         let source = if source.is_empty() { "manual pages".to_owned() } else { source };

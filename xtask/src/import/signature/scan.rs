@@ -136,7 +136,8 @@ fn tidy_type(ctype: &str) -> String {
     let spaced = ctype.replace('*', " * ").replace("__user", " ");
     let mut out = String::new();
     for word in spaced.split_whitespace() {
-        if !out.is_empty() && !(word == "*" && out.ends_with('*')) {
+        let joins = word == "*" && out.ends_with('*');
+        if !out.is_empty() && !joins {
             out.push(' ');
         }
         out.push_str(word);

@@ -16,9 +16,6 @@ use serde_json::json;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
-/// `SIGKILL` is the same everywhere.
-const KILL: i32 = 9;
-
 /// Runs the command and shows every filter that comes into force.
 pub(super) fn command(args: &Dump, form: Form, say: &Say) -> Outcome {
     if form == Form::Raw && args.output.is_none() && args.limit != Some(1) && !args.combine {
@@ -145,6 +142,6 @@ fn flag_names(bits: u32) -> Vec<String> {
 /// Ends the process; one that is gone already needs no end.
 fn kill(pid: i32) {
     if let Ok(process) = pidfd::open(pid) {
-        let _ = pidfd::send_signal(process.as_fd(), KILL);
+        let _ = pidfd::send_signal(process.as_fd(), libc::SIGKILL);
     }
 }

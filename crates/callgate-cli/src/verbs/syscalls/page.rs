@@ -73,6 +73,12 @@ impl Page {
     /// Facts in a row, parted by ` · `.
     fn line(&mut self, title: &str, cells: &[String]) {
         if !cells.is_empty() {
+            // A short fact stays on one line: its spaces are no place to break.
+            const SHORT: usize = 50;
+            let whole = |cell: &String| {
+                if cell.chars().count() <= SHORT { cell.replace(' ', "\u{a0}") } else { cell.clone() }
+            };
+            let cells: Vec<String> = cells.iter().map(whole).collect();
             self.rows(title, std::iter::once(cells.join(" · ")));
         }
     }
@@ -86,7 +92,7 @@ impl Page {
             let mut first = true;
             for word in row.split(' ') {
                 if !first && column + 1 + word.chars().count() > WIDTH {
-                    let _ = writeln!(self.out, "{}", line.trim_end());
+                    let _ = writeln!(self.out, "{}", line.trim_end().replace('\u{a0}', " "));
                     line = " ".repeat(INDENT);
                     column = INDENT;
                 } else if !first {
@@ -97,7 +103,7 @@ impl Page {
                 line.push_str(word);
                 column += word.chars().count();
             }
-            let _ = writeln!(self.out, "{}", line.trim_end());
+            let _ = writeln!(self.out, "{}", line.trim_end().replace('\u{a0}', " "));
         }
     }
 }

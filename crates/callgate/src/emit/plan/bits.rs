@@ -23,6 +23,9 @@ impl Planner<'_> {
         let pass = self.bits_below(cube.pass, word);
         let fail = self.bits_below(cube.fail, word);
         match () {
+            () if !self.options.bit_tests => {
+                self.graph.test(word, cube.mask, Test::Eq(cube.value), pass, fail)
+            }
             () if cube.value == 0 => self.graph.test(word, u32::MAX, Test::Set(cube.mask), fail, pass),
             () if cube.mask == u32::MAX => self.graph.test(word, u32::MAX, Test::Eq(cube.value), pass, fail),
             () if cube.mask.count_ones() == 1 => {
@@ -69,7 +72,8 @@ impl Planner<'_> {
             return cost;
         }
         let cube = self.cube(at, word);
-        let masks = cube.value != 0 && cube.mask != u32::MAX && cube.mask.count_ones() != 1;
+        let jset = self.options.bit_tests && (cube.value == 0 || cube.mask.count_ones() == 1);
+        let masks = cube.mask != u32::MAX && !jset;
         // A mask destroys the loaded word, so whatever follows loads it again.
         let own = if masks { 2 } else { 1 };
         let below = self.bit_cost(cube.pass, word).saturating_add(self.bit_cost(cube.fail, word));

@@ -74,11 +74,19 @@ impl Line {
         Step::Cut { at: from[0].start, below: Line(below.to_vec()), from: Line(from.to_vec()) }
     }
 
-    /// Whether all that is left are a few single values in one place.
+    /// Whether all that is left are a few single values in one place, and perhaps a stretch at an end.
     fn is_chain(&self) -> bool {
-        let Some(rest) = self.0.iter().find(|p| p.start != p.end) else { return false };
-        let singles = self.0.iter().filter(|p| p.target != rest.target).count();
-        singles <= CHAIN && self.0.iter().all(|p| p.target == rest.target || p.start == p.end)
+        let pieces = &self.0;
+        let single = |p: &Piece| p.start == p.end;
+        let inner = pieces.len().checked_sub(1).and_then(|last| pieces.get(1..last)).unwrap_or_default();
+        let Some(rest) = inner.iter().find(|p| !single(p)).or_else(|| pieces.iter().find(|p| !single(p)))
+        else {
+            return false;
+        };
+        let singles = pieces.iter().filter(|p| p.target != rest.target && single(p)).count();
+        let ends = [pieces.first(), pieces.last()];
+        let stretches = ends.iter().flatten().filter(|p| p.target != rest.target && !single(p)).count();
+        singles <= CHAIN && stretches <= 1 && inner.iter().all(|p| p.target == rest.target || single(p))
     }
 
     /// The line once a single value has been dealt with: it may then lead anywhere.

@@ -1,0 +1,106 @@
+//! The rules of one architecture: what a rule given by a native number becomes there.
+
+use crate::chain::{Compare, Rules, canonical};
+use crate::name;
+use crate::token;
+use callgate::{Arch, Op};
+use libc::{EDOM, EEXIST, EFAULT, EINVAL, c_int};
+use std::collections::BTreeMap;
+
+/// Rules by call number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ArchRules {
+    pub(crate) arch: Arch,
+    /// Negative numbers other than -1 stand for calls the architecture lacks; they match nothing.
+    pub(crate) calls: BTreeMap<i32, Rules>,
+}
+
+/// A rule as it was asked for.
+pub(crate) struct Asked<'a> {
+    pub(crate) action: u32,
+    /// A number of the native architecture.
+    pub(crate) number: i32,
+    pub(crate) compares: &'a [Compare],
+    /// Refuse what could only be done differently than asked.
+    pub(crate) exact: bool,
+}
+
+/// A rule as it is kept.
+pub(crate) struct Kept {
+    number: i32,
+    compares: Vec<Compare>,
+}
+
+impl ArchRules {
+    pub(crate) fn new(arch: Arch) -> ArchRules {
+        ArchRules { arch, calls: BTreeMap::new() }
+    }
+
+    /// What a rule becomes here, if it may be added: nothing, a rule, or one for the call and one for its
+    /// multiplexer.
+    pub(crate) fn prepare(&self, asked: &Asked<'_>) -> Result<Vec<Kept>, c_int> {
+        let narrow = token::is_narrow(self.arch);
+        let number = translate(self.arch, asked.number)?;
+        let mut kept = Vec::with_capacity(1);
+        let direct = |number| Kept { number, compares: canonical(asked.compares, narrow) };
+        let pseudo = self.pseudo_of(number);
+        if let Some((multiplexer, sub)) = pseudo.and_then(|p| name::multiplexed(self.arch, p)) {
+            if asked.exact && !asked.compares.is_empty() {
+                return Err(EINVAL);
+            }
+            // The other arguments are kept as they are, though they lie elsewhere in a multiplexed call.
+            let mut compares: Vec<Compare> = vec![Compare { arg: 0, op: Op::Eq(sub.into()) }];
+            compares.extend(asked.compares.iter().filter(|c| c.arg != 0));
+            if let Some(through) = multiplexer.call().number(self.arch) {
+                kept.push(Kept { number: through.cast_signed(), compares: canonical(&compares, narrow) });
+            }
+            if let Some(own) = multiplexer.call_of(sub).and_then(|c| c.number(self.arch)) {
+                kept.push(direct(own.cast_signed()));
+            }
+        } else if number >= -1 {
+            kept.push(direct(number));
+        } else if asked.exact {
+            return Err(EDOM);
+        } else if !self.multiplexes() {
+            kept.push(direct(number));
+        }
+        for rule in &kept {
+            if let Some(rules) = self.calls.get(&rule.number) {
+                rules.check(asked.action, &rule.compares).map_err(|_| EEXIST)?;
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Adds what [`ArchRules::prepare`] made of a rule.
+    pub(crate) fn add(&mut self, action: u32, kept: Vec<Kept>) {
+        for rule in kept {
+            self.calls.entry(rule.number).or_default().add(action, rule.compares);
+        }
+    }
+
+    /// The negative number of a call that can be reached through a multiplexer, whichever number was given.
+    fn pseudo_of(&self, number: i32) -> Option<i32> {
+        if number < 0 {
+            return Some(number);
+        }
+        if !self.multiplexes() {
+            return None;
+        }
+        name::call_of_number(self.arch, number).map(|call| name::number_of(self.arch, call))
+    }
+
+    fn multiplexes(&self) -> bool {
+        callgate::abi::multiplex::Multiplexer::Socketcall.is_on(self.arch)
+    }
+}
+
+/// A native number as this architecture counts.
+pub(crate) fn translate(arch: Arch, number: i32) -> Result<i32, c_int> {
+    if number == -1 || Some(arch) == Arch::NATIVE {
+        return Ok(number);
+    }
+    let native = Arch::NATIVE.ok_or(EFAULT)?;
+    let call = name::call_of_number(native, number).ok_or(EFAULT)?;
+    Ok(name::number_of(arch, call))
+}

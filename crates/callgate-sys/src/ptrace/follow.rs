@@ -1,0 +1,160 @@
+//! Running a command under a tracer that follows all its descendants and stays out of the way.
+
+use std::collections::BTreeSet;
+
+use super::event::{Event, Stop, wait_any, wait_for};
+use super::tracee::{Options, Tracee};
+use crate::error::Error;
+use crate::spawn::{Child, Command, Failure, Outcome, forward};
+
+/// What is done at the stops that are no business of the follower's.
+pub(super) trait Watcher {
+    /// The thread stands still for this reason; it goes on when this returns. `executed` says whether the
+    /// command has been executed yet: before, it is a copy of this process.
+    fn stopped(&mut self, tracee: &Tracee, stop: Stop, executed: bool) -> Result<(), Error>;
+
+    /// Let the thread go on, delivering `signal` (0: none).
+    fn resume(&self, tracee: &Tracee, signal: i32) -> Result<(), Error>;
+
+    /// The thread is gone, or its number now belongs to another.
+    fn forget(&mut self, tid: i32);
+}
+
+/// Runs `command` to the end of it and of all its descendants. Signals and job control work as with
+/// [`Command::forward_signals`].
+pub(super) fn follow(
+    command: Command<'_>,
+    options: Options,
+    watcher: &mut dyn Watcher,
+) -> Result<Outcome, Failure> {
+    let child = command.hold().forward_signals().spawn()?;
+    let pid = child.pid();
+    if let Err(e) = attach(pid, options, watcher) {
+        child.kill();
+        return Err(e.into());
+    }
+    child.release();
+    let mut follower = Follower {
+        main: pid,
+        executed: false,
+        outcome: None,
+        tracees: BTreeSet::from([pid]),
+        expected: BTreeSet::new(),
+        gone_early: BTreeSet::new(),
+        watcher,
+    };
+    follower.run(&child)
+}
+
+/// Attach to the held child and set it going.
+fn attach(pid: i32, options: Options, watcher: &dyn Watcher) -> Result<(), Error> {
+    let tracee = Tracee::seize(pid, Options { follow: true, ..options })?;
+    tracee.interrupt()?;
+    match wait_for(pid)?.stop {
+        Stop::Gone(_) => {
+            Err(Error::Call { call: "ptrace(PTRACE_SEIZE)", errno: libc::ESRCH, hint: "the child is gone" })
+        }
+        Stop::Signal(signal) => watcher.resume(&tracee, signal),
+        Stop::Syscall
+        | Stop::Group(_)
+        | Stop::Trap
+        | Stop::Fork
+        | Stop::Exec
+        | Stop::Seccomp
+        | Stop::Other(_) => watcher.resume(&tracee, 0),
+    }
+}
+
+struct Follower<'a> {
+    /// The command's process.
+    main: i32,
+    /// Whether it is the command yet, rather than our own child on the way there.
+    executed: bool,
+    outcome: Option<Outcome>,
+    /// The threads that have been seen.
+    tracees: BTreeSet<i32>,
+    /// Threads told of by their parents, but not seen yet.
+    expected: BTreeSet<i32>,
+    /// Threads seen to end before their parents told of them.
+    gone_early: BTreeSet<i32>,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Follower<'_> {
+    fn run(&mut self, child: &Child) -> Result<Outcome, Failure> {
+        while !(self.tracees.is_empty() && self.expected.is_empty()) {
+            match wait_any(false)? {
+                Some(event) => self.handle(event)?,
+                None => forward::next(self.outcome.is_none().then_some(self.main)),
+            }
+        }
+        let hint = "somebody else reaped the command";
+        let outcome = self.outcome.ok_or(Error::Call { call: "waitpid", errno: libc::ECHILD, hint })?;
+        child.judge(outcome, self.executed)
+    }
+
+    fn handle(&mut self, Event { tid, stop }: Event) -> Result<(), Error> {
+        if let Stop::Gone(outcome) = stop {
+            if tid == self.main {
+                self.outcome = Some(outcome);
+            }
+            self.watcher.forget(tid);
+            if !self.tracees.remove(&tid) && !self.expected.remove(&tid) {
+                self.gone_early.insert(tid);
+            }
+            return Ok(());
+        }
+        self.expected.remove(&tid);
+        self.tracees.insert(tid);
+        let tracee = Tracee::new(tid);
+        match self.answer(&tracee, stop) {
+            // Killed while it was stopped: its end will be told.
+            Err(Error::Call { errno: libc::ESRCH, .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Do what a stop calls for, and let the thread go on.
+    fn answer(&mut self, tracee: &Tracee, stop: Stop) -> Result<(), Error> {
+        let mut signal = 0;
+        match stop {
+            Stop::Fork => {
+                let new = tid_of(tracee.event_message()?);
+                if !self.gone_early.remove(&new) && !self.tracees.contains(&new) {
+                    self.expected.insert(new);
+                }
+            }
+            Stop::Exec => {
+                let former = tid_of(tracee.event_message()?);
+                if former != tracee.tid() {
+                    self.tracees.remove(&former);
+                    self.watcher.forget(former);
+                }
+                self.watcher.forget(tracee.tid());
+                self.executed |= tracee.tid() == self.main;
+            }
+            Stop::Group(signal) => {
+                tracee.listen()?;
+                if tracee.tid() == self.main && self.outcome.is_none() {
+                    forward::stop_self(signal);
+                    forward::pass_on_continuation(self.main);
+                }
+                return Ok(());
+            }
+            Stop::Signal(pending) => {
+                signal = pending;
+                self.watcher.stopped(tracee, stop, self.executed)?;
+            }
+            Stop::Syscall | Stop::Seccomp | Stop::Other(_) => {
+                self.watcher.stopped(tracee, stop, self.executed)?;
+            }
+            Stop::Trap | Stop::Gone(_) => {}
+        }
+        self.watcher.resume(tracee, signal)
+    }
+}
+
+fn tid_of(message: u64) -> i32 {
+    // Thread numbers are positive and below 2^22.
+    i32::try_from(message).unwrap_or(0)
+}

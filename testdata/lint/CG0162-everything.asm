@@ -1,0 +1,2 @@
+# finds CG0162 warning
+ return allow

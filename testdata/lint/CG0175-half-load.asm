@@ -1,0 +1,3 @@
+# finds CG0175 error
+ .insn 0x28 0 0 0
+ return allow

@@ -1,0 +1,15 @@
+# finds CG0176 warning
+# finds CG0155 warning
+.arch x86_64
+ A = arch
+ if arch != x86_64 goto kill
+ A = nr
+ if nr >= 0x40000000 goto kill
+ if nr != getpriority goto ok
+ A = args[0].lo
+ X = A
+ A = 5
+ A /= X
+ if A == 5 goto kill
+ok: return allow
+kill: return kill

@@ -1,0 +1,170 @@
+//! `cargo xtask suite`: libseccomp's own tests on this project's library, and on the stock one beside it.
+//!
+//! The tests are downloaded when they are wanted, built against the header of each library and linked
+//! dynamically, and run with one library after the other. That the stock library passes
+//! shows that the harness is right.
+
+mod build;
+mod programs;
+mod regression;
+mod sequences;
+mod sim;
+mod source;
+
+use crate::files::Result;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask suite [--source DIR] [--kinds KIND,...] [--sequences N [--seed S]] [--show I] [--programs]
+
+  --source DIR     an unpacked libseccomp source tree; downloaded otherwise
+  --kinds KIND,... basic, sim, bpf-sim, bpf-sim-fuzz, bpf-valgrind, live, python,
+                   python-live; without it basic, sim and live. sim is bpf-sim with the checks made here: the same cases in seconds
+  --sequences N    also N generated sequences of API calls on both libraries
+  --show I         only: sequence I of seed S with what both libraries return
+  --programs       only: real programs of this machine with this project's library in the stock one's place
+";
+
+/// What the tests are run on.
+pub(crate) struct Library {
+    /// How the table calls it.
+    pub(crate) name: String,
+    /// The folder its `libseccomp.so.2` lies in.
+    pub(crate) folder: PathBuf,
+    /// The folder its `seccomp.h` lies in.
+    pub(crate) header: PathBuf,
+}
+
+/// How a kind of tests went.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Tally {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
+    pub(crate) errors: usize,
+    pub(crate) skipped: usize,
+}
+
+/// Runs what the arguments ask for.
+pub(crate) fn run(args: &[&str]) -> Result<()> {
+    let asked = Asked::parse(args)?;
+    let place = crate::files::root().join("target/suite");
+    let ours = build::ours(&place)?;
+    if asked.programs {
+        return programs::run(&ours, &place);
+    }
+    let source = match &asked.source {
+        Some(folder) => folder.clone(),
+        None => source::fetch(&place)?,
+    };
+    let libraries = [build::stock(&place, &source)?, ours];
+    let suites =
+        [build::suite(&place, &source, &libraries[0])?, build::suite(&place, &source, &libraries[1])?];
+    if let Some(index) = asked.show {
+        return sequences::show(&place, &libraries, index, asked.seed);
+    }
+    println!("suite of libseccomp {}", suites[0].version);
+    println!(
+        "{:<16} {:<10} {:>7} {:>7} {:>7} {:>7}",
+        "kind", "library", "passed", "failed", "errors", "skipped"
+    );
+    let mut wrong = Vec::new();
+    for kind in &asked.kinds {
+        let mut run = None;
+        let python = kind.starts_with("python");
+        for (suite, library) in suites.iter().zip(&libraries) {
+            if python && !build::python(suite, &source, library)? {
+                println!("{kind:<16} {:<10} not run: no Cython, or no Python to build with", library.name);
+                continue;
+            }
+            let tally = match kind.as_str() {
+                "sim" => sim::run(suite, library)?,
+                kind => regression::run(suite, library, kind)?,
+            };
+            let Tally { passed, failed, errors, skipped } = tally;
+            println!("{kind:<16} {:<10} {passed:>7} {failed:>7} {errors:>7} {skipped:>7}", library.name);
+            let cases = passed + failed + errors;
+            if failed + errors > 0 || passed == 0 || run.replace(cases).is_some_and(|other| other != cases) {
+                wrong.push(format!("{kind} on {}", library.name));
+            }
+        }
+    }
+    if asked.sequences > 0 {
+        sequences::run(&place, &libraries, asked.sequences, asked.seed)?;
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(format!("not everything passed: {}", wrong.join(", "))) }
+}
+
+struct Asked {
+    source: Option<PathBuf>,
+    kinds: Vec<String>,
+    sequences: u64,
+    seed: u64,
+    show: Option<u64>,
+    programs: bool,
+}
+
+impl Asked {
+    fn parse(args: &[&str]) -> Result<Asked> {
+        let default = ["basic", "sim", "live"];
+        let mut asked = Asked {
+            source: None,
+            kinds: default.map(String::from).to_vec(),
+            sequences: 0,
+            seed: 1,
+            show: None,
+            programs: false,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().copied().ok_or(format!("{arg} wants a value\n{USAGE}"));
+            match *arg {
+                "--source" => asked.source = Some(PathBuf::from(value()?)),
+                "--kinds" => {
+                    asked.kinds = value()?.split(',').filter(|k| !k.is_empty()).map(String::from).collect()
+                }
+                "--sequences" => asked.sequences = number(value()?)?,
+                "--seed" => asked.seed = number(value()?)?,
+                "--show" => asked.show = Some(number(value()?)?),
+                "--programs" => asked.programs = true,
+                other => return Err(format!("unknown argument {other}\n{USAGE}")),
+            }
+        }
+        const KINDS: [&str; 8] =
+            ["basic", "sim", "bpf-sim", "bpf-sim-fuzz", "bpf-valgrind", "live", "python", "python-live"];
+        match asked.kinds.iter().find(|k| !KINDS.contains(&k.as_str())) {
+            Some(kind) => Err(format!("unknown kind of tests {kind}\n{USAGE}")),
+            None => Ok(asked),
+        }
+    }
+}
+
+fn number(text: &str) -> Result<u64> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}
+
+/// Runs a command to its end; its output is shown only if it fails.
+pub(crate) fn must(command: &mut Command) -> Result<Vec<u8>> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|e| format!("{name}: {e}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let tail: String =
+        String::from_utf8_lossy(&output.stderr).lines().rev().take(12).collect::<Vec<_>>().join("\n  ");
+    Err(format!("{name}: {}\n  {tail}", output.status))
+}
+
+/// Makes a folder and those above it.
+pub(crate) fn folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+/// Copies a file, unless it is there: another run may be reading it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(from).map_err(|e| format!("{}: {e}", from.display()))?;
+    if std::fs::read(to).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    std::fs::copy(from, to).map_err(|e| format!("{}: {e}", from.display())).map(drop)
+}
