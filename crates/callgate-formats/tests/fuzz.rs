@@ -244,3 +244,22 @@ fn deep_and_long_inputs_break_nothing() {
     }
     run("container", format!("BPF_STMT({}0, 1)", "BPF_RET|".repeat(N)));
 }
+
+/// A format that is read is fuzzed.
+#[test]
+fn every_format_has_a_seed() {
+    let seeds = seeds(root());
+    let mut formats = 0;
+    for format in Format::ALL {
+        let options = callgate_formats::Options::new(callgate::Arch::X86_64);
+        let unread = format!("{} files cannot be read", format.name());
+        if callgate_formats::read("", *format, &options).is_err_and(|e| e.to_string().contains(&unread)) {
+            continue;
+        }
+        formats += 1;
+        let first = format!("{}\n", format.name());
+        let seeded = seeds.iter().any(|(of, bytes)| *of == "format" && bytes.starts_with(first.as_bytes()));
+        assert!(seeded, "fuzz/seeds/formats has no file that begins with `{}`", format.name());
+    }
+    assert!(formats >= 17, "{formats}");
+}

@@ -113,11 +113,19 @@ impl Words<'_> {
     }
 
     fn test(&mut self) -> Result<Test, Error> {
-        if self.eat("(") {
-            let test = self.test()?;
-            self.expect(")")?;
-            return Ok(test);
+        // Brackets stand around one comparison only: counting them is enough, however many there are.
+        let mut open = 0usize;
+        while self.eat("(") {
+            open += 1;
         }
+        let test = self.comparison()?;
+        for _ in 0..open {
+            self.expect(")")?;
+        }
+        Ok(test)
+    }
+
+    fn comparison(&mut self) -> Result<Test, Error> {
         let pos = self.pos();
         let variable = match self.bump() {
             Kind::Variable(name) => match &*name {
