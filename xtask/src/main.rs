@@ -8,6 +8,7 @@ mod crosscheck;
 mod data;
 mod dist;
 mod files;
+mod helper;
 mod import;
 mod libseccomp;
 mod suite;
@@ -17,9 +18,9 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  bench [--counts | --check | --corpus]
+  bench [--counts | --check | --rivals | --corpus | --kernel]
                        measure the compiler; --counts writes bench/counts.txt, --check only compares;
-                       without an option, time it (in a release build)
+                       without an option, time it; --kernel times its programs (both in a release build)
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   conform [--count N] [--seed S] [--library PATH] [--show]

@@ -1,17 +1,20 @@
 //! How good the compiler is: counts that do not depend on the machine, and times as ratios within one run.
 
 mod cases;
+mod chart;
 mod corpus;
 mod counts;
+mod kernel;
 mod measure;
 mod mix;
+mod rivals;
 mod rules;
 mod subject;
 mod time;
 
 use crate::files::Result;
 
-const USAGE: &str = "usage: cargo xtask bench [--counts | --check | --corpus]";
+const USAGE: &str = "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --kernel]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -19,6 +22,8 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         [] => time::print(),
         ["--counts"] => counts::write(),
         ["--check"] => counts::check(),
+        ["--kernel"] => kernel::print(),
+        ["--rivals"] => rivals::print(),
         ["--corpus"] => corpus::print(),
         _ => Err(USAGE.to_string()),
     }

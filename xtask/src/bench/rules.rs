@@ -1,8 +1,14 @@
 //! A policy in the words of the compilers it is compared with, where they have words for it.
 
 use super::cases::{Case, cases};
-use crate::libseccomp::{Comparison, Spec, SpecRule};
-use callgate::{Action, Arch, Call, Op, Policy, Syscall, Width};
+use super::subject::Subject;
+use crate::files::Result;
+use crate::libseccomp::{Comparison, Library, Optimize, Spec, SpecRule};
+use callgate::abi::Endian;
+use callgate::abi::insn::Insn;
+use callgate::emit::Target;
+use callgate::program::CheckError;
+use callgate::{Action, Arch, Call, Op, Policy, Program, Syscall, Width};
 use seccompiler::{
     SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
@@ -10,7 +16,7 @@ use std::collections::BTreeMap;
 
 /// The policy as libseccomp's callers would hand it over; `None` if it takes order, ranges of numbers, or
 /// two tests of one argument. Where the library cannot compare 32 bits of a 64-bit register, it compares 64.
-pub(super) fn libseccomp(policy: &Policy) -> Option<Spec> {
+fn libseccomp(policy: &Policy) -> Option<Spec> {
     let mut spec = Spec {
         arches: policy.arches.clone(),
         default: policy.default,
@@ -40,6 +46,19 @@ pub(super) fn libseccomp(policy: &Policy) -> Option<Spec> {
     Some(spec)
 }
 
+/// The same without the calls that this library does not know, which can only make it faster.
+pub(super) fn known(policy: &Policy, library: &mut Library) -> Result<Option<Spec>> {
+    let Some(mut spec) = libseccomp(policy) else { return Ok(None) };
+    let mut rules = Vec::new();
+    for rule in spec.rules {
+        if library.can_name(rule.call)? {
+            rules.push(rule);
+        }
+    }
+    spec.rules = rules;
+    Ok(Some(spec))
+}
+
 /// The policy as the `seccompiler` crate takes it: x86_64 alone, one action for everything that matches.
 pub(super) fn seccompiler(policy: &Policy) -> Option<SeccompFilter> {
     if policy.arches != [Arch::X86_64] {
@@ -62,6 +81,32 @@ pub(super) fn seccompiler(policy: &Policy) -> Option<SeccompFilter> {
         chain.push(SeccompRule::new(conditions?).ok()?);
     }
     SeccompFilter::new(rules, action_of(policy.default)?, action_of(matched)?, TargetArch::x86_64).ok()
+}
+
+/// The compilers whose programs are set side by side, in the order of [`programs`].
+pub(super) const COMPILERS: [&str; 4] = ["callgate", "libseccomp1", "libseccomp2", "seccompiler"];
+
+/// The policy as each compiler makes it a program; `None` where one is absent or has no words for it.
+pub(super) fn programs(subject: &Subject, library: Option<&mut Library>) -> Result<[Option<Program>; 4]> {
+    let mut out = [Some(subject.program(Target::Bitmap)?), None, None, None];
+    let checked =
+        |made: std::result::Result<Program, CheckError>| made.map_err(|e| format!("{}: {e}", subject.name));
+    if let Some(library) = library
+        && let Some(spec) = known(&subject.policy, library)?
+    {
+        for (slot, optimize) in [(1, Optimize::Linear), (2, Optimize::Tree)] {
+            if let Ok(bytes) = library.build(&spec, optimize)? {
+                out[slot] = Some(checked(Program::from_bytes(&bytes, Endian::Little))?);
+            }
+        }
+    }
+    if let Some(filter) = seccompiler(&subject.policy) {
+        let program: ::seccompiler::BpfProgram =
+            filter.try_into().map_err(|e| format!("seccompiler: {e}"))?;
+        let insns = program.iter().map(|i| Insn { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect();
+        out[3] = Some(checked(Program::new(insns))?);
+    }
+    Ok(out)
 }
 
 /// Every case of every rule of a policy, call by call; `None` unless the order of the rules is without

@@ -61,7 +61,7 @@ pub(super) fn print() -> Result<()> {
 struct Row {
     subject: Subject,
     text: String,
-    /// What libseccomp is told: without the calls it does not know, which can only make it faster.
+    /// What libseccomp is told.
     spec: Option<Spec>,
     parse: Option<u64>,
     compile: Option<u64>,
@@ -74,16 +74,10 @@ impl Row {
     fn new(subject: Subject, library: Option<&mut Library>) -> Result<Row> {
         // One text, without a second file.
         let text = subject.policy.to_string();
-        let mut spec = rules::libseccomp(&subject.policy);
-        if let (Some(library), Some(spec)) = (library, &mut spec) {
-            let mut known = Vec::new();
-            for rule in spec.rules.drain(..) {
-                if library.can_name(rule.call)? {
-                    known.push(rule);
-                }
-            }
-            spec.rules = known;
-        }
+        let spec = match library {
+            Some(library) => rules::known(&subject.policy, library)?,
+            None => None,
+        };
         let (parse, compile, linear, tree, seccompiler) = (None, None, None, None, None);
         Ok(Row { subject, text, spec, parse, compile, linear, tree, seccompiler })
     }

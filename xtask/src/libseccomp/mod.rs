@@ -4,12 +4,11 @@ mod spec;
 
 pub(crate) use spec::{Comparison, Spec, SpecRule};
 
-use crate::files::{self, Result};
+use crate::files::Result;
+use crate::helper::Helper;
 use callgate::{Arch, Syscall};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The library a program would get that asks for it by its name.
 pub(crate) const USUAL: &str = "libseccomp.so.2";
@@ -39,74 +38,27 @@ pub(crate) enum Refusal {
 
 /// A running helper.
 pub(crate) struct Library {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
+    helper: Helper,
     /// As `MAJOR.MINOR.MICRO`.
     pub(crate) version: String,
     numbers: HashMap<(Arch, Syscall), Option<u32>>,
-}
-
-impl Drop for Library {
-    fn drop(&mut self) {
-        // Nothing is lost if the helper has already ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Library {
     /// Opens the library with this name or path; `Ok(None)` if it is not there or there is no C compiler,
     /// after saying so on standard error.
     pub(crate) fn open(path: &str) -> Result<Option<Library>> {
-        let folder = files::root().join("target/libseccomp");
-        std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let (source, program) = (folder.join("helper.c"), folder.join("helper"));
-        files::write(&source, HELPER)?;
-        let mut cc = Command::new("cc");
-        match cc.args(["-O1", "-Wall", "-o"]).arg(&program).arg(&source).arg("-ldl").status() {
-            Ok(status) if status.success() => {}
-            Ok(status) => return Err(format!("cc {}: {status}", source.display())),
-            Err(e) => {
-                eprintln!("no C compiler to ask libseccomp with: cc: {e}");
-                return Ok(None);
-            }
+        let Some(mut helper) = Helper::start("libseccomp", HELPER, &[path])? else { return Ok(None) };
+        let hello = helper.line()?;
+        if let Some(version) = hello.strip_prefix("version ") {
+            let version = version.to_string();
+            return Ok(Some(Library { helper, version, numbers: HashMap::new() }));
         }
-        let error = |e: std::io::Error| format!("{}: {e}", program.display());
-        let mut child = Command::new(&program)
-            .arg(path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(error)?;
-        let stdin = child.stdin.take().ok_or("no pipe to the helper")?;
-        let stdout = BufReader::new(child.stdout.take().ok_or("no pipe from the helper")?);
-        let mut library = Library { child, stdin, stdout, version: String::new(), numbers: HashMap::new() };
-        let hello = library.line()?;
-        match hello.strip_prefix("version ") {
-            Some(version) => library.version = version.to_string(),
-            None => {
-                let status = library.child.wait().map_err(error)?;
-                if status.code() == Some(NO_LIBRARY) {
-                    return Ok(None);
-                }
-                return Err(format!("{}: {status}, said {hello:?}", program.display()));
-            }
+        let status = helper.end()?;
+        if status.code() == Some(NO_LIBRARY) {
+            return Ok(None);
         }
-        Ok(Some(library))
-    }
-
-    fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).map_err(|e| format!("libseccomp helper: {e}"))?;
-        line.truncate(line.trim_end().len());
-        Ok(line)
-    }
-
-    fn ask(&mut self, request: &str) -> Result<String> {
-        let sent = self.stdin.write_all(request.as_bytes()).and_then(|()| self.stdin.flush());
-        sent.map_err(|e| format!("libseccomp helper: {e}"))?;
-        self.line()
+        Err(format!("libseccomp helper: {status}, said {hello:?}"))
     }
 
     /// The number the library has for a call; `None` if it has none.
@@ -114,7 +66,7 @@ impl Library {
         if let Some(known) = self.numbers.get(&(arch, call)) {
             return Ok(*known);
         }
-        let answer = self.ask(&format!("name {:x} {}\n", token(arch), call.name()))?;
+        let answer = self.helper.ask(&format!("name {:x} {}\n", token(arch), call.name()))?;
         let number: i64 = answer.parse().map_err(|_| format!("libseccomp helper: answer {answer:?}"))?;
         let number = u32::try_from(number).ok();
         self.numbers.insert((arch, call), number);
@@ -124,7 +76,7 @@ impl Library {
     /// Whether a rule about this call is about this call: rules give native numbers, and the library has
     /// made-up ones for calls of other machines, some of them shared.
     pub(crate) fn can_name(&mut self, call: Syscall) -> Result<bool> {
-        Ok(self.ask(&format!("call {}\n", call.name()))? == call.name())
+        Ok(self.helper.ask(&format!("call {}\n", call.name()))? == call.name())
     }
 
     /// The program the library makes of these rules, as `struct sock_filter` records in the byte order of
@@ -134,7 +86,7 @@ impl Library {
         spec: &Spec,
         optimize: Optimize,
     ) -> Result<std::result::Result<Vec<u8>, Refusal>> {
-        let answer = self.ask(&request(spec, optimize, 0))?;
+        let answer = self.helper.ask(&request(spec, optimize, 0))?;
         match answer.split_once(' ') {
             Some(("bpf", hex)) => {
                 let digit = |i: usize| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok();
@@ -152,7 +104,7 @@ impl Library {
         optimize: Optimize,
         rounds: u32,
     ) -> Result<std::result::Result<u64, Refusal>> {
-        let answer = self.ask(&request(spec, optimize, rounds))?;
+        let answer = self.helper.ask(&request(spec, optimize, rounds))?;
         match answer.split_once(' ') {
             Some(("time", ns)) => {
                 ns.parse().map(Ok).map_err(|_| format!("libseccomp helper: answer {answer:?}"))

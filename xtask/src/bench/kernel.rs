@@ -1,0 +1,123 @@
+//! What programs cost in the running kernel: loading them, and the calls they are asked about. Every number
+//! is a difference or a ratio within one run, next to no filter at all and to the shortest filter that the
+//! kernel must run.
+
+use super::rules;
+use super::subject::{self, Subject};
+use crate::files::Result;
+use crate::helper::{Helper, hex};
+use crate::libseccomp::{Library, USUAL};
+use callgate::abi::Word;
+use callgate::abi::insn::{Insn, op};
+use callgate::{Action, Arch, Program, Syscall};
+
+const HELPER: &str = include_str!("kernel.c");
+
+/// Interleaved rounds, and what is done in each.
+const ROUNDS: usize = 8;
+const LOADS: usize = 6;
+const BATCHES: usize = 20;
+const CALLS: usize = 2000;
+
+/// Policies with a call whose arguments they ask, that the kernel refuses or answers at once.
+const HOT: &[(&str, &str, [u64; 6])] = &[
+    ("container", "personality", [0xffff_ffff, 0, 0, 0, 0, 0]),
+    ("container-3", "personality", [0xffff_ffff, 0, 0, 0, 0, 0]),
+    ("device", "ioctl", [u64::MAX, 0xc018_643a, 0, 0, 0, 0]),
+    ("vmm-main", "ioctl", [u64::MAX, 0x5421, 0, 0, 0, 0]),
+    ("vmm-vcpu", "ioctl", [u64::MAX, 0xae80, 0, 0, 0, 0]),
+    ("vmm-api", "ioctl", [u64::MAX, 0x5421, 0, 0, 0, 0]),
+];
+
+/// Prints the tables.
+pub(super) fn print() -> Result<()> {
+    if Arch::NATIVE != Some(Arch::X86_64) {
+        return Err("calls are made as x86_64 makes them".into());
+    }
+    let Some(mut helper) = Helper::start("kernel", HELPER, &[])? else {
+        return Err("without a C compiler nothing is timed".into());
+    };
+    let mut library = Library::open(USUAL)?;
+    let subjects = subject::shipped()?;
+    println!("seccomp(2), microseconds, the shortest of {} loads", ROUNDS * LOADS);
+    println!(
+        "{:<14} {:>10} {:>11} {:>11} {:>11} {:>8}",
+        "policy", "callgate", "libseccomp1", "libseccomp2", "seccompiler", "ratio"
+    );
+    let mut rows: Vec<(&Subject, Vec<Option<String>>)> = Vec::new();
+    for subject in &subjects {
+        let programs = rules::programs(subject, library.as_mut())?;
+        rows.push((subject, programs.map(|p| p.map(|p| hex(&p.to_bytes()))).to_vec()));
+    }
+    let mut loads = vec![[f64::INFINITY; 4]; rows.len()];
+    for _ in 0..ROUNDS {
+        for ((_, programs), best) in rows.iter().zip(&mut loads) {
+            for (program, best) in programs.iter().zip(best) {
+                if let Some(program) = program {
+                    *best = best.min(one(&helper.ask(&format!("load {LOADS} {program}\n"))?)?);
+                }
+            }
+        }
+    }
+    for ((subject, _), best) in rows.iter().zip(&loads) {
+        let shown = |ns: f64| if ns.is_finite() { format!("{:.1}", ns / 1000.0) } else { "-".to_string() };
+        let ratio = if best[2].is_finite() { format!("{:.2}", best[0] / best[2]) } else { "-".to_string() };
+        let [ours, linear, tree, other] = best.map(shown);
+        println!("{:<14} {ours:>10} {linear:>11} {tree:>11} {other:>11} {ratio:>8}", subject.name);
+    }
+    hot(&mut helper, &rows)
+}
+
+/// Times one call under each program.
+fn hot(helper: &mut Helper, rows: &[(&Subject, Vec<Option<String>>)]) -> Result<()> {
+    println!(
+        "\nnanoseconds a call, the tenth percentile of {} batches; beyond `floor` what the program itself costs",
+        ROUNDS * BATCHES
+    );
+    println!(
+        "{:<14} {:<12} {:>8} {:>8} {:>9} {:>11} {:>11} {:>11}",
+        "policy", "call", "native", "floor", "callgate", "libseccomp1", "libseccomp2", "seccompiler"
+    );
+    for (name, call, args) in HOT {
+        let Some((_, programs)) = rows.iter().find(|(subject, _)| subject.name == *name) else {
+            return Err(format!("there is no policy {name}"));
+        };
+        let nr = Syscall::from_name(call).and_then(|c| c.number(Arch::X86_64)).ok_or("an unknown call")?;
+        let mut columns = vec![Some("-".to_string()), Some(hex(&floor()?.to_bytes()))];
+        columns.extend(programs.iter().cloned());
+        let mut times: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
+        for _ in 0..ROUNDS {
+            for (program, times) in columns.iter().zip(&mut times) {
+                let Some(program) = program else { continue };
+                let args: String = args.iter().map(|a| format!("{a:x} ")).collect();
+                let answer = helper.ask(&format!("call {BATCHES} {CALLS} {nr} {args}{program}\n"))?;
+                for word in answer.split_whitespace() {
+                    times.push(one(word).map_err(|_| format!("{name}: {answer}"))?);
+                }
+            }
+        }
+        let shown: Vec<String> = times.iter_mut().map(|t| tenth(t)).collect();
+        println!(
+            "{name:<14} {call:<12} {:>8} {:>8} {:>9} {:>11} {:>11} {:>11}",
+            shown[0], shown[1], shown[2], shown[3], shown[4], shown[5]
+        );
+    }
+    Ok(())
+}
+
+/// The tenth percentile: what the machine does when nothing disturbs it.
+fn tenth(times: &mut [f64]) -> String {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 10).map_or("-".to_string(), |ns| format!("{ns:.1}"))
+}
+
+/// The shortest program that the kernel cannot answer from its cache.
+fn floor() -> Result<Program> {
+    let argument = Word::arg_lo(0).offset(callgate::abi::Endian::Little);
+    let insns = vec![Insn::stmt(op::LD_ABS, argument), Insn::stmt(op::RET_K, Action::ALLOW.to_ret())];
+    Program::new(insns).map_err(|e| e.to_string())
+}
+
+fn one(answer: &str) -> Result<f64> {
+    answer.trim().parse().map_err(|_| format!("the kernel was not timed: {answer}"))
+}
