@@ -35,8 +35,16 @@ pub(super) fn print() -> Result<()> {
         ),
     }
     println!(
-        "{:<14} {:>8} {:>8} {:>11} {:>11} {:>11} {:>8}",
-        "policy", "parse", "compile", "libseccomp1", "libseccomp2", "seccompiler", "ratio"
+        "{:<14} {:>8} {:>8} {:>8} {:>8} {:>11} {:>11} {:>11} {:>8}",
+        "policy",
+        "parse",
+        "compile",
+        "lowering",
+        "proof",
+        "libseccomp1",
+        "libseccomp2",
+        "seccompiler",
+        "ratio"
     );
     let mut rows = Vec::new();
     for subject in subject::shipped()? {
@@ -65,6 +73,9 @@ struct Row {
     spec: Option<Spec>,
     parse: Option<u64>,
     compile: Option<u64>,
+    /// What of compiling is lowering, and what reading the program back.
+    lower: Option<u64>,
+    lift: Option<u64>,
     linear: Option<u64>,
     tree: Option<u64>,
     seccompiler: Option<u64>,
@@ -78,8 +89,9 @@ impl Row {
             Some(library) => rules::known(&subject.policy, library)?,
             None => None,
         };
-        let (parse, compile, linear, tree, seccompiler) = (None, None, None, None, None);
-        Ok(Row { subject, text, spec, parse, compile, linear, tree, seccompiler })
+        let none = None;
+        let (parse, compile, lower, lift, linear) = (none, none, none, none, none);
+        Ok(Row { subject, text, spec, parse, compile, lower, lift, linear, tree: none, seccompiler: none })
     }
 
     fn round(&mut self, round: u32, library: Option<&mut Library>) -> Result<()> {
@@ -95,6 +107,15 @@ impl Row {
         shorter(
             &mut self.compile,
             time(|| policy.compile().map(|program| drop(black_box(program))).map_err(|e| e.to_string()))?,
+        );
+        shorter(
+            &mut self.lower,
+            time(|| policy.lower().map(|f| drop(black_box(f))).map_err(|e| e.to_string()))?,
+        );
+        let program = policy.compile().map_err(|e| e.to_string())?;
+        shorter(
+            &mut self.lift,
+            time(|| program.lift().map(|f| drop(black_box(f))).map_err(|e| e.to_string()))?,
         );
         if let (Some(library), Some(spec)) = (library, &self.spec) {
             for (optimize, best) in [(Optimize::Linear, &mut self.linear), (Optimize::Tree, &mut self.tree)] {
@@ -129,10 +150,12 @@ impl Row {
             _ => "-".to_string(),
         };
         println!(
-            "{:<14} {:>8} {:>8} {:>11} {:>11} {:>11} {:>8}",
+            "{:<14} {:>8} {:>8} {:>8} {:>8} {:>11} {:>11} {:>11} {:>8}",
             self.subject.name,
             shown(self.parse),
             shown(self.compile),
+            shown(self.lower),
+            shown(self.lift),
             shown(self.linear),
             shown(self.tree),
             shown(self.seccompiler),
