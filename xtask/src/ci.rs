@@ -12,8 +12,6 @@ const STEPS: &[(&str, &[&str])] = &[
     ("the compiler's counts", &["xtask", "bench", "--check"]),
     ("programs against libseccomp's", &["xtask", "conform", "--count", "300"]),
     ("tables against other people's", &["xtask", "crosscheck"]),
-    ("policies against libseccomp", &["xtask", "conform", "--count", "300"]),
-    ("committed counts", &["xtask", "bench", "--check"]),
 ];
 
 /// Runs every step; stops at the first that fails.

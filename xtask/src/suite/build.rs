@@ -112,6 +112,7 @@ pub(super) fn suite(place: &Path, source: &Path, library: &Library) -> Result<Su
                 || name.contains(".pfc")
                 || name.ends_with(".py")
                 || name.ends_with(".sh")
+                || name.ends_with(".supp")
                 || name == "regression" =>
             {
                 copy(&path, &suite.tests.join(name))?;

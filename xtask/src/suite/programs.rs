@@ -2,32 +2,44 @@
 
 use super::{Library, folder, must};
 use crate::files::{Result, write};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-/// A program, what it is asked to do, and words that its output has when it has done it.
+/// A program, what it is asked to do, what it reads, and words that its output has when it has done it.
 struct Real {
     name: &'static str,
     args: &'static [&'static str],
+    reads: &'static str,
     says: &'static str,
 }
 
 const REAL: [Real; 6] = [
-    Real { name: "file", args: &["-b", "/bin/sh"], says: "ELF" },
-    Real { name: "man", args: &["-P", "cat", "man"], says: "MAN" },
+    Real { name: "file", args: &["-b", "/bin/sh"], reads: "", says: "ELF" },
+    Real { name: "man", args: &["-P", "cat", "man"], reads: "", says: "MAN" },
     Real {
         name: "tor",
-        args: &["--verify-config", "--quiet", "--Sandbox", "1", "-f", "/dev/null"],
+        args: &["--verify-config", "--ignore-missing-torrc", "-f", "/nonexistent", "--Sandbox", "1"],
+        reads: "",
+        says: "valid",
+    },
+    Real {
+        name: "chronyd",
+        args: &["-Q", "-t", "2", "-F", "1", "server 127.0.0.1 iburst"],
+        reads: "",
         says: "",
     },
-    Real { name: "chronyd", args: &["-p", "-F", "1", "-f", "/dev/null"], says: "" },
     Real {
         name: "qemu-system-x86_64",
         args: &["-sandbox", "on", "-machine", "none", "-display", "none", "-monitor", "stdio"],
+        reads: "info version\nquit\n",
         says: "QEMU",
     },
-    Real { name: "systemd-analyze", args: &["syscall-filter", "@clock"], says: "@clock" },
+    Real { name: "systemd-analyze", args: &["syscall-filter", "@clock"], reads: "", says: "@clock" },
 ];
+
+/// How long a program may take, in seconds.
+const LIMIT: &str = "30";
 
 /// Runs every program that is installed and prints how it went.
 pub(super) fn run(ours: &Library, place: &Path) -> Result<()> {
@@ -53,23 +65,34 @@ fn program(real: &Real, ours: &Library) -> Result<String> {
     if !found.status.success() {
         return Ok("not installed".into());
     }
-    let run = |library: Option<&Path>| {
-        let mut command = Command::new(real.name);
-        command.args(real.args).stdin(std::process::Stdio::null()).env("LANG", "C");
+    // The loader's own words may be what the program's filter forbids, hence a run of their own.
+    let run = |library: Option<&Path>, debug: bool| {
+        let mut command = Command::new("timeout");
+        command.args([LIMIT, real.name]).args(real.args).env("LANG", "C");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(folder) = library {
-            command.env("LD_LIBRARY_PATH", folder).env("LD_DEBUG", "libs");
+            command.env("LD_LIBRARY_PATH", folder);
         }
-        command.output().map_err(|e| format!("{}: {e}", real.name))
+        if debug {
+            command.env("LD_DEBUG", "libs");
+        }
+        let error = |e: std::io::Error| format!("{}: {e}", real.name);
+        let mut child = command.spawn().map_err(error)?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // A program that has ended reads nothing more.
+            let _ = pipe.write_all(real.reads.as_bytes());
+        }
+        child.wait_with_output().map_err(error)
     };
-    let (stock, own) = (run(None)?, run(Some(&ours.folder))?);
-    let used = text(&own.stderr).contains(&format!("calling init: {}", ours.folder.display()));
+    let (stock, own) = (run(None, false)?, run(Some(&ours.folder), false)?);
+    let used = text(&run(Some(&ours.folder), true)?.stderr)
+        .contains(&format!("calling init: {}", ours.folder.display()));
     let says = |o: &Output| text(&o.stdout).contains(real.says);
     match () {
         () if own.status != stock.status => {
             Err(format!("{}, with the stock library {}", own.status, stock.status))
         }
         () if !says(&own) && says(&stock) => Err(format!("did not say {:?}", real.says)),
-        () if own.stdout != stock.stdout => Err("printed something else than with the stock library".into()),
         () if !used => Ok(format!("{}, but never loaded the library", own.status)),
         () => Ok(format!("{}, as with the stock library; loaded ours", own.status)),
     }
