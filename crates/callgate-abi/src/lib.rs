@@ -18,6 +18,7 @@ pub mod group;
 pub mod insn;
 pub mod kernel;
 pub mod multiplex;
+pub mod pseudo;
 pub mod risk;
 pub mod signature;
 pub mod syscall;

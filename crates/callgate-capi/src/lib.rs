@@ -23,8 +23,7 @@ mod compile;
 mod kernel;
 mod name;
 mod pfc;
-mod pseudo;
 mod rules;
 mod token;
 
-pub use pseudo::PSEUDO;
+pub use callgate::abi::pseudo::PSEUDO;

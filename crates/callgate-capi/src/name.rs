@@ -1,8 +1,8 @@
 //! Call names and numbers as the interface counts them: where an architecture lacks a call, or reaches it
 //! through another one, its name stands for a negative number.
 
-use crate::pseudo::PSEUDO;
 use callgate::abi::multiplex::{self, Multiplexer};
+use callgate::abi::pseudo::PSEUDO;
 use callgate::{Arch, Syscall};
 
 /// `__NR_SCMP_ERROR`: no such call.

@@ -450,7 +450,7 @@ pub(crate) struct Syscalls {
     #[arg(long, short = 't', requires = "resolve")]
     pub(crate) translate: bool,
     /// The constants of a set; all sets, if none is named
-    #[arg(long, value_name = "SET", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["resolve", "groups"])]
+    #[arg(long, value_name = "SET", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["resolve", "groups", "what"])]
     pub(crate) constants: Option<String>,
     /// The groups
     #[arg(long, conflicts_with = "resolve")]

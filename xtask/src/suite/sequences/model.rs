@@ -78,6 +78,10 @@ impl Model {
         };
         match (step, returned) {
             (Step::Add { ctx, exact: true, .. }, "-95") => self.arches(*ctx) > 1,
+            // A number that is no call here has no name to be found by elsewhere.
+            (Step::Add { ctx, nr: -101 | 999, .. }, "-14") => self.contexts[*ctx]
+                .as_ref()
+                .is_some_and(|c| c.filters.iter().any(|f| Some(f.0) != Arch::NATIVE)),
             (Step::ArchAdd(ctx, token), "-17") => has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "-17") => !has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "0") => has(*ctx, *token),

@@ -1,7 +1,12 @@
-//! The negative numbers that stand for calls an architecture lacks.
+//! The negative numbers by which libseccomp's interface names calls that an architecture lacks.
 //!
-//! They are part of the interface: `__PNR_` constants are compiled into programs. Those of `socketcall` and
-//! `ipc` are computed, see [`callgate::abi::multiplex`].
+//! They are part of that interface: its `__PNR_` constants are compiled into programs. Those of `socketcall`
+//! and `ipc` are computed, see [`multiplex::pseudo_number`](crate::multiplex::pseudo_number).
+//!
+//! ```
+//! let chown32 = callgate_abi::pseudo::PSEUDO.iter().find(|p| p.0 == "chown32").unwrap();
+//! assert_eq!(chown32.1, -10004);
+//! ```
 
 /// Name and number, from -10001 down.
 pub static PSEUDO: &[(&str, i32)] = &[
