@@ -55,7 +55,7 @@ impl Policy {
         let calls = calls.into_iter().map(|name| {
             Syscall::from_name(name).map(Call::Named).ok_or_else(|| UnknownCall {
                 name: name.to_owned(),
-                nearest: crate::syntax::nearest(name, Syscall::all().map(Syscall::name)),
+                nearest: crate::nearest(name, Syscall::all().map(Syscall::name)),
             })
         });
         let calls = calls.collect::<Result<_, _>>()?;

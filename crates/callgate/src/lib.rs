@@ -16,6 +16,7 @@ pub mod lower;
 pub mod policy;
 pub mod program;
 pub mod render;
+mod suggest;
 pub mod survey;
 pub mod syntax;
 
@@ -32,3 +33,4 @@ pub use lower::LowerError;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};
 pub use program::Program;
 pub use render::{RenderError, Rendered};
+pub use suggest::nearest;

@@ -85,7 +85,7 @@ pub(crate) fn call(arch: Arch, call: &str, args: &[String], ip: &str) -> Result<
 }
 
 pub(crate) fn unknown_call(name: &str) -> String {
-    match callgate::syntax::nearest(name, Syscall::all().map(Syscall::name)) {
+    match callgate::nearest(name, Syscall::all().map(Syscall::name)) {
         Some(near) => format!("{name}: no such system call; did you mean {near}?"),
         None => format!("{name}: no such system call"),
     }

@@ -27,7 +27,6 @@ mod tree;
 pub use codes::CODES;
 pub use format::{Formatted, format};
 pub use print::{action_text, condition_text, print};
-pub use report::nearest;
 
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 use crate::policy::{Origin, Policy};

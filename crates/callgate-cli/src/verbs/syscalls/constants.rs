@@ -17,7 +17,7 @@ pub(super) fn constants(args: &Syscalls, name: &str) -> Outcome {
         return sets(args);
     }
     let set = Set::from_name(name).ok_or_else(|| {
-        let near = callgate::syntax::nearest(name, Set::all().map(Set::name));
+        let near = callgate::nearest(name, Set::all().map(Set::name));
         let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         Failure::input(format!("{name}: no such set of constants{near}"))
     })?;

@@ -112,7 +112,7 @@ fn wanted(args: &Syscalls, arches: &[Arch]) -> Result<Selected, Failure> {
 }
 
 fn unknown_group(name: &str) -> Failure {
-    let near = callgate::syntax::nearest(name, Group::all().iter().map(|g| g.name));
+    let near = callgate::nearest(name, Group::all().iter().map(|g| g.name));
     Failure::input(match near {
         Some(near) => format!("@{name}: no such group; did you mean @{near}?"),
         None => format!("@{name}: no such group; --groups lists them"),

@@ -1,7 +1,7 @@
 //! What is wrong with a text, and where.
 
 use super::lex::Place;
-use super::suggest::nearest;
+use crate::nearest;
 use std::fmt;
 
 /// An error in a text.

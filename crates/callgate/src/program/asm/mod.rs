@@ -10,7 +10,6 @@ mod expr;
 mod lex;
 mod parse;
 mod resolve;
-mod suggest;
 mod tree;
 
 pub use error::Error;
