@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn corrections() {
         let names = ["open", "openat", "close", "O_CREAT"];
-        let near = |w| nearest(w, names.into_iter());
+        let near = |w| nearest(w, names);
         assert_eq!(near("opne"), Some("open"));
         assert_eq!(near("opena"), Some("open"));
         assert_eq!(near("opeant"), Some("openat"));
