@@ -12,7 +12,7 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
         if name.len().abs_diff(word.len()) > limit {
             continue;
         }
-        let distance = if name.eq_ignore_ascii_case(word) { 0 } else { distance(word, name) };
+        let distance = distance(word, name);
         if distance <= limit && best.is_none_or(|(d, _)| distance < d) {
             best = Some((distance, name));
         }
@@ -20,8 +20,9 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
     best.map(|b| b.1)
 }
 
-/// Edit distance, a swap of neighbouring letters counting one (optimal string alignment).
+/// Edit distance without regard to case, a swap of neighbouring letters counting one (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut before = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
