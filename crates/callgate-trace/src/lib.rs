@@ -1,0 +1,5 @@
+//! Watching live processes: which system calls a program makes, and why one was denied.
+
+mod observed;
+
+pub use observed::Observed;
