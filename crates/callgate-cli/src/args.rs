@@ -3,6 +3,7 @@
 use crate::input::Reading;
 use crate::output::Output;
 use crate::say::Color;
+use crate::tuning::Tuning;
 use callgate::Arch;
 use callgate::abi::Kernel;
 use callgate::program::container::Container;
@@ -92,6 +93,8 @@ pub(crate) struct Run {
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
     /// Log every call that is not plainly allowed (SECCOMP_FILTER_FLAG_LOG)
     #[arg(long)]
     pub(crate) log: bool,
@@ -180,6 +183,8 @@ pub(crate) struct Compile {
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
     /// The form of the program: raw, c, rust, hex, asm, ddd, …
     #[arg(long, short = 't', value_name = "FORM", value_parser = container, default_value = "raw")]
     pub(crate) to: Container,
@@ -360,6 +365,8 @@ pub(crate) struct Optimize {
     pub(crate) input: String,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
     /// The form of the result: raw, c, rust, hex, asm, ddd, …
     #[arg(long, short = 't', value_name = "FORM", value_parser = container, default_value = "raw")]
     pub(crate) to: Container,
@@ -375,6 +382,8 @@ pub(crate) struct Merge {
     pub(crate) inputs: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
     /// Write a policy in callgate's language instead of a program
     #[arg(long)]
     pub(crate) policy: bool,

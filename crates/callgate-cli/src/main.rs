@@ -9,6 +9,7 @@ mod live;
 mod output;
 mod report;
 mod say;
+mod tuning;
 mod verbs;
 
 use args::{Cli, Verb};

@@ -16,7 +16,7 @@ use callgate_sys::spawn::{self, Command};
 pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     // What is wrong with the policy is bad input, as everywhere; nothing has been executed.
     let input = Input::read(&args.policy, &args.reading, say)?;
-    let (program, mark) = pass::program(&input)?;
+    let (program, mark) = pass::program(&input, &args.tuning)?;
     let flags = Flags { no_new_privs: true, log: args.log, ..Flags::default() };
     let failed = |e: spawn::Failure| Failure::new(e.exit_code(), e);
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);

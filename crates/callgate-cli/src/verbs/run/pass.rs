@@ -2,14 +2,15 @@
 
 use crate::failure::{BEFORE_EXEC, Failure};
 use crate::input::Input;
+use crate::tuning::Tuning;
 use callgate::{Arch, Program, Syscall};
 use std::io::Read;
 
 /// The program to load, and the mark to execute the command with. A policy that forbids `execve` would stop
 /// the command itself from being executed, so that one call is let through by a random mark in a register
 /// that the kernel does not read, and that nobody else can know.
-pub(super) fn program(input: &Input) -> Result<(Program, u64), Failure> {
-    let program = input.program()?;
+pub(super) fn program(input: &Input, tuning: &Tuning) -> Result<(Program, u64), Failure> {
+    let program = input.tuned(tuning)?;
     let (Some(arch), Some(execve)) = (Arch::NATIVE, Syscall::from_name("execve")) else {
         return Ok((program, 0));
     };
@@ -19,7 +20,7 @@ pub(super) fn program(input: &Input) -> Result<(Program, u64), Failure> {
     }
     let mark = random()?;
     let marked = filter.with_mark(arch, execve, mark).map_err(|e| input.failure(e))?;
-    let program = marked.emit_for(program.endian()).map_err(|e| input.failure(e))?;
+    let program = tuning.read()?.emit(&marked, program.endian()).map_err(|e| input.failure(e))?;
     Ok((program, mark))
 }
 
