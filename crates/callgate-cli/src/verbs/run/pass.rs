@@ -2,7 +2,8 @@
 
 use crate::failure::{BEFORE_EXEC, Failure};
 use crate::input::Input;
-use callgate::{Arch, Program, Syscall};
+use callgate::abi::Endian;
+use callgate::{Arch, Filter, Program, Syscall};
 use std::io::Read;
 
 /// The program to load, and the mark to execute the command with. A policy that forbids `execve` would stop
@@ -10,17 +11,33 @@ use std::io::Read;
 /// that the kernel does not read, and that nobody else can know.
 pub(super) fn program(input: &Input) -> Result<(Program, u64), Failure> {
     let program = input.program()?;
-    let (Some(arch), Some(execve)) = (Arch::NATIVE, Syscall::from_name("execve")) else {
-        return Ok((program, 0));
-    };
     let filter = input.filter()?;
-    if filter.always_permits(arch, execve) {
+    if passes(&filter) {
         return Ok((program, 0));
     }
+    marked(input, &filter, program.endian())
+}
+
+/// The same for what a filter is made into.
+pub(super) fn of_filter(input: &Input, filter: &Filter, endian: Endian) -> Result<(Program, u64), Failure> {
+    if passes(filter) {
+        return Ok((filter.emit_for(endian).map_err(|e| input.failure(e))?, 0));
+    }
+    marked(input, filter, endian)
+}
+
+fn passes(filter: &Filter) -> bool {
+    let execve = Arch::NATIVE.zip(Syscall::from_name("execve"));
+    execve.is_none_or(|(arch, execve)| filter.always_permits(arch, execve))
+}
+
+fn marked(input: &Input, filter: &Filter, endian: Endian) -> Result<(Program, u64), Failure> {
+    let (Some(arch), Some(execve)) = (Arch::NATIVE, Syscall::from_name("execve")) else {
+        return Ok((filter.emit_for(endian).map_err(|e| input.failure(e))?, 0));
+    };
     let mark = random()?;
     let marked = filter.with_mark(arch, execve, mark).map_err(|e| input.failure(e))?;
-    let program = marked.emit_for(program.endian()).map_err(|e| input.failure(e))?;
-    Ok((program, mark))
+    Ok((marked.emit_for(endian).map_err(|e| input.failure(e))?, mark))
 }
 
 fn random() -> Result<u64, Failure> {
