@@ -94,7 +94,7 @@ impl Model {
             (Step::ArchAdd(ctx, token), "-17") => has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "-17") => !has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "0") => has(*ctx, *token),
-            (Step::Merge(into, from), "-17" | "0") => {
+            (Step::Merge(into, from), "-17" | "0") if returned == "-17" || theirs == "-17" => {
                 (returned == "-17")
                     == self.contexts[*from]
                         .as_ref()
