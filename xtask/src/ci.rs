@@ -11,32 +11,6 @@ const STEPS: &[(&str, &[&str])] = &[
     ("tests", &["test", "--workspace"]),
     ("the compiler's counts", &["xtask", "bench", "--check"]),
     ("programs against libseccomp's", &["xtask", "conform", "--count", "300"]),
-    (
-        "libseccomp's own tests",
-        &[
-            "xtask",
-            "conform",
-            "--suite",
-            "--optional",
-            "--kinds",
-            "basic,sim,live,python,python-live",
-            "--sequences",
-            "2000",
-        ],
-    ),
-    (
-        "libseccomp's own tests under valgrind",
-        &[
-            "xtask",
-            "conform",
-            "--suite",
-            "--optional",
-            "--kinds",
-            "bpf-valgrind",
-            "--batches",
-            "01-sim-allow,16-sim-arch_basic,43-sim-a2_order",
-        ],
-    ),
     ("tables against other people's", &["xtask", "crosscheck"]),
 ];
 
