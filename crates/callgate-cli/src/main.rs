@@ -9,6 +9,7 @@ mod live;
 mod output;
 mod report;
 mod say;
+mod tuning;
 mod verbs;
 
 use args::{Cli, Verb};
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Verb::Merge(verb) => verbs::merge::merge(verb, &say),
         Verb::Dump(verb) => verbs::dump::dump(verb, &say),
         Verb::Syscalls(verb) => verbs::syscalls::syscalls(verb, &say),
+        Verb::Why(verb) => verbs::why::why(verb, &say),
         Verb::Doctor(verb) => verbs::doctor::doctor(verb, &say),
         Verb::Convert(verb) => verbs::convert::convert(verb, &say),
         Verb::Help(verb) => verbs::help::help(verb, &say),

@@ -120,7 +120,7 @@ fn wild(file: &Path, mix: &Mix) -> Result<()> {
 }
 
 /// Lines `arch NAME`, `default RET`, `rule NAME NR RET COUNT [ARG OP A B]…`.
-fn flattened(text: &str) -> Result<Policy> {
+pub(super) fn flattened(text: &str) -> Result<Policy> {
     let mut policy = Policy { arches: Vec::new(), ..Policy::new(Action::KILL_PROCESS) };
     for (i, line) in text.lines().enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -171,20 +171,20 @@ fn flattened(text: &str) -> Result<Policy> {
     Ok(policy)
 }
 
-fn program(file: &Path) -> Result<Program> {
+pub(super) fn program(file: &Path) -> Result<Program> {
     let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
     Program::from_bytes(&bytes, Endian::Little).map_err(|e| format!("{}: {e}", file.display()))
 }
 
-fn text(file: &Path) -> Result<String> {
+pub(super) fn text(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))
 }
 
-fn stem(file: &Path) -> String {
+pub(super) fn stem(file: &Path) -> String {
     file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn sorted(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+pub(super) fn sorted(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == extension));

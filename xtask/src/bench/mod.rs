@@ -4,6 +4,8 @@ mod cases;
 mod chart;
 mod corpus;
 mod counts;
+mod goals;
+mod judge;
 mod kernel;
 mod measure;
 mod mix;
@@ -14,7 +16,8 @@ mod time;
 
 use crate::files::Result;
 
-const USAGE: &str = "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --kernel]";
+const USAGE: &str =
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -24,6 +27,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--check"] => counts::check(),
         ["--kernel"] => kernel::print(),
         ["--rivals"] => rivals::print(),
+        ["--goals"] => goals::print(),
         ["--corpus"] => corpus::print(),
         _ => Err(USAGE.to_string()),
     }

@@ -12,6 +12,7 @@ pub(crate) use source::{loader, text_of};
 use crate::failure::Failure;
 use crate::live;
 use crate::say::Say;
+use crate::tuning::Tuning;
 use callgate::abi::Endian;
 use callgate::program::Code;
 use callgate::program::container::{self, Container, Detected, ReadOptions};
@@ -104,6 +105,18 @@ impl Input {
             (_, [policy]) => policy.compile().map_err(|e| self.failure(weight::explained(policy, &e))),
             _ => self.filter()?.emit_for(self.endian()).map_err(|e| self.failure(e)),
         }
+    }
+
+    /// The one program the input is or compiles to, made for what the user says; a program is left as it is
+    /// unless something is said.
+    pub(crate) fn tuned(&self, tuning: &Tuning) -> Result<Program, Failure> {
+        let tuned = tuning.read()?;
+        // Whatever is wrong with the input is reported in the same words.
+        let program = self.program()?;
+        if !tuning.is_given() {
+            return Ok(program);
+        }
+        tuned.emit(&self.filter()?, program.endian()).map_err(|e| self.failure(e))
     }
 
     /// The first architecture the input says it is for.

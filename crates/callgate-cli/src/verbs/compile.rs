@@ -11,7 +11,7 @@ use callgate::program::container::{self, Container};
 
 pub(crate) fn compile(args: &Compile, say: &Say) -> Outcome {
     let input = Input::read(&args.policy, &args.reading, say)?;
-    let program = input.program()?;
+    let program = input.tuned(&args.tuning)?;
     write_code(&Code::from(&program), args.to, input.arch(), &args.output)?;
     Ok(0)
 }

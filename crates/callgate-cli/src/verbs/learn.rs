@@ -1,7 +1,7 @@
 //! `learn`: a policy from what a command calls.
 
 use crate::args::Learn;
-use crate::failure::{CANNOT, Failure, Outcome};
+use crate::failure::{BEFORE_EXEC, CANNOT, Failure, Outcome};
 use crate::say::Say;
 use callgate_sys::ptrace::trace_calls;
 use callgate_sys::spawn::{self, Command};
@@ -46,7 +46,11 @@ pub(crate) fn learn(args: &Learn, say: &Say) -> Outcome {
     if foreign > 0 {
         say.line(&format!("callgate: {foreign} calls of architectures unknown to callgate are left out"));
     }
-    write(args, &recording, say)?;
+    if let Err(failure) = write(args, &recording, say) {
+        // The command has run; what it ended with is still told, in words.
+        say.error(&format!("{}: {outcome}", args.command[0].display()));
+        return Err(failure);
+    }
     outcome.pass_on()
 }
 
@@ -73,6 +77,6 @@ fn write(args: &Learn, recording: &Recording, say: &Say) -> Result<(), Failure> 
 fn run_name() -> Result<String, Failure> {
     let mut bytes = [0; 8];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|e| Failure::input(format!("/dev/urandom: {e}")))?;
+    read.map_err(|e| Failure::new(BEFORE_EXEC, format!("/dev/urandom: {e}")))?;
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }

@@ -9,6 +9,7 @@ use callgate::abi::Endian;
 use callgate::program::Code;
 
 pub(crate) fn merge(args: &Merge, say: &Say) -> Outcome {
+    let tuned = args.tuning.read()?;
     let mut all = None;
     let (mut endian, mut instructions) = (None, 0);
     for name in &args.inputs {
@@ -30,7 +31,7 @@ pub(crate) fn merge(args: &Merge, say: &Say) -> Outcome {
         args.output.text(&callgate::syntax::print(&rendered.policy))?;
         return Ok(0);
     }
-    let merged = all.emit_for(endian.unwrap_or(Endian::Little)).map_err(Failure::input)?;
+    let merged = tuned.emit(&all, endian.unwrap_or(Endian::Little)).map_err(Failure::input)?;
     say.line(&format!(
         "callgate: {} inputs, {instructions} instructions -> {} instructions, proved equal to the stack",
         args.inputs.len(),

@@ -11,7 +11,8 @@ pub(super) enum Shape {
     Without(&'static str, u64),
 }
 
-/// `CLONE_NEWTIME` apart, which shares a bit with the signal: the namespaces of `include/uapi/linux/sched.h`.
+/// The namespaces of `include/uapi/linux/sched.h`, without `CLONE_NEWTIME`: in `clone` its bit belongs to the
+/// signal.
 const NAMESPACES: (&str, u64) = (
     "(CLONE_NEWNS|CLONE_NEWCGROUP|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWUSER|CLONE_NEWPID|CLONE_NEWNET)",
     0x0002_0000 | 0x7e00_0000,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fmt::Write;
 
 use callgate::Policy;
-use callgate_abi::{Action, Arch, SeccompData, Syscall, twin};
+use callgate_abi::{Action, Arch, SeccompData, Syscall, risk, twin};
 
 use super::arguments::{self, Shape};
 use super::recording::Recording;
@@ -31,7 +31,8 @@ const ALWAYS: [&str; 10] = [
 pub struct Style {
     /// What happens to calls that were not seen, as the policy language writes it.
     pub default: String,
-    /// Permit other calls that do the same as one that was seen without conditions on its arguments.
+    /// Permit other calls that do the same as one that was seen without conditions on its arguments, except
+    /// those that are a risk of their own.
     pub margin: bool,
 }
 
@@ -106,16 +107,33 @@ pub fn draft(recording: &Recording, style: &Style) -> Result<Draft, DraftError> 
     if seen.is_empty() {
         return Err(DraftError::Empty);
     }
-    let runs = recording.runs();
+    // Constants by name where the language knows them for the argument, and where not, by value.
+    let text = [true, false].map(|names| text(&seen, &unknown, recording.runs(), style, names));
+    let verdicts = text.each_ref().map(|text| verify(text, recording));
+    let [named, plain] = text;
+    match verdicts {
+        [Ok(()), _] => Ok(Draft { text: named, unknown }),
+        [_, Ok(())] => Ok(Draft { text: plain, unknown }),
+        [_, Err(e)] => Err(e),
+    }
+}
+
+fn text(
+    seen: &BTreeMap<Arch, BTreeMap<Syscall, Evidence>>,
+    unknown: &BTreeSet<(Arch, u32)>,
+    runs: usize,
+    style: &Style,
+    names: bool,
+) -> String {
     let arches: Vec<_> = seen.keys().map(|a| a.name()).collect();
     let plural = if runs == 1 { "" } else { "s" };
     let mut text = format!("# learned by callgate from {runs} run{plural}\n");
     let _ = write!(text, "arch {}\ndefault {}\n", arches.join(", "), style.default);
-    for (arch, calls) in &seen {
+    for (arch, calls) in seen {
         let on = if seen.len() > 1 { format!(" on {}", arch.name()) } else { String::new() };
         let _ = write!(text, "\n# called on {}\n", arch.name());
         for (call, evidence) in calls {
-            let condition = condition(*call, *arch, evidence);
+            let condition = condition(*call, *arch, evidence, names);
             let remark = remark(evidence, runs);
             let _ = writeln!(text, "allow {}{on}{condition}  # {remark}", call.name());
         }
@@ -125,19 +143,19 @@ pub fn draft(recording: &Recording, style: &Style) -> Result<Draft, DraftError> 
         if style.margin {
             let free = calls.iter().filter(|(call, evidence)| condition_free(**call, *arch, evidence));
             let twins = free.flat_map(|(call, _)| twin::of(*call)).flat_map(twin::Family::members);
-            let twins = twins.filter(|c| has(c) && !always.contains(c) && arguments::of(c.name()).is_empty());
+            let harmless = |c: &Syscall| arguments::of(c.name()).is_empty() && risk::of(*c).is_none();
+            let twins = twins.filter(|c| has(c) && !always.contains(c) && harmless(c));
             rest(&mut text, "margin: they do what calls above do", &twins.collect(), &on);
         }
     }
-    for (arch, nr) in &unknown {
+    for (arch, nr) in unknown {
         let _ = write!(text, "\n# called, but in no table, so not permitted: {nr} on {}\n", arch.name());
     }
-    verify(&text, recording)?;
-    Ok(Draft { text, unknown })
+    text
 }
 
 fn condition_free(call: Syscall, arch: Arch, evidence: &Evidence) -> bool {
-    condition(call, arch, evidence).is_empty()
+    condition(call, arch, evidence, false).is_empty()
 }
 
 fn rest(text: &mut String, why: &str, calls: &BTreeSet<Syscall>, on: &str) {
@@ -161,15 +179,15 @@ fn remark(evidence: &Evidence, runs: usize) -> String {
     format!("{times}{by}{seen}")
 }
 
-/// The condition on a call's arguments; empty where there is none to make.
-fn condition(call: Syscall, arch: Arch, evidence: &Evidence) -> String {
+/// The condition on a call's arguments, constants by name if so wanted; empty where there is none to make.
+fn condition(call: Syscall, arch: Arch, evidence: &Evidence, names: bool) -> String {
     let (Some(values), Some(params)) = (&evidence.values, call.params(arch)) else { return String::new() };
     let mut parts = Vec::new();
     for (place, (index, shape)) in arguments::of(call.name()).iter().enumerate() {
         let Some(param) = params.get(*index) else { continue };
         let of_param = || values.iter().filter_map(|v| v.get(place).copied());
         let name = |value: u64| {
-            let named = param.set.filter(|s| s.parts().len() <= 1).and_then(|s| s.name_of(value, arch));
+            let named = param.set.filter(|_| names).and_then(|s| s.name_of(value, arch));
             named.map_or_else(|| format!("{value:#x}"), str::to_owned)
         };
         match shape {

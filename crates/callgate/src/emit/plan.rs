@@ -2,14 +2,16 @@
 
 mod bits;
 mod line;
+mod optimal;
 mod weigh;
 
-use super::Options;
 use super::graph::{Graph, Id};
+use super::{Options, Target};
 use crate::diagram::{Filter, Ref, words::Test};
 use crate::hash::FastMap;
 use callgate_abi::Word;
 use line::{Line, Step};
+use optimal::Tree;
 
 /// Beyond this many ranges of one word, only its bits are tested.
 const MOST_SEGMENTS: usize = 4096;
@@ -50,7 +52,12 @@ impl Planner<'_> {
         let id = match self.filter.segments(at, word, MOST_SEGMENTS) {
             Some(segments) if line::cost(&segments) <= self.bit_cost(at, word) => {
                 let line = self.weigh(word, &segments);
-                self.line(word, line)
+                let best = (word == Word::NR && self.options.target == Target::Raw)
+                    .then(|| optimal::tree(line.pieces()));
+                match best.flatten() {
+                    Some(tree) => self.tree(word, &tree),
+                    None => self.line(word, line),
+                }
             }
             _ => self.bits(at, word),
         };
@@ -76,6 +83,23 @@ impl Planner<'_> {
                 let other = self.line(word, below);
                 let then = self.line(word, from);
                 self.graph.test(word, u32::MAX, Test::Ge(at), then, other)
+            }
+        }
+    }
+
+    /// The tests of a tree. Only `arch` needs to know which value led where, and has no tree.
+    fn tree(&mut self, word: Word, tree: &Tree) -> Id {
+        match tree {
+            Tree::One(target) => self.block(*target),
+            Tree::Equal { value, target, rest } => {
+                let then = self.block(*target);
+                let other = self.tree(word, rest);
+                self.graph.test(word, u32::MAX, Test::Eq(*value), then, other)
+            }
+            Tree::Cut { at, below, from } => {
+                let other = self.tree(word, below);
+                let then = self.tree(word, from);
+                self.graph.test(word, u32::MAX, Test::Ge(*at), then, other)
             }
         }
     }

@@ -37,6 +37,11 @@ impl Line {
         Line(pieces)
     }
 
+    /// The pieces, in order.
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.0
+    }
+
     /// The line of one value, to say which it is.
     pub(super) fn only(value: u32) -> Line {
         Line(vec![Piece { start: value, end: value, target: Ref::FALSE, weight: 0 }])
