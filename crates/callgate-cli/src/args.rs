@@ -34,6 +34,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Run a command under a policy
     Run(Run),
+    /// Write the policy a command needs, from what it calls
+    Learn(Learn),
     /// Say what is wrong with a policy or a filter
     Check(Check),
     /// Run the `expect` lines of a policy
@@ -119,6 +121,31 @@ pub(crate) struct Run {
     pub(crate) exec: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples: callgate learn -o web.cg -- ./server\n          \
+    callgate learn --record one.jsonl -- ./server\n          \
+    callgate learn --merge one.jsonl two.jsonl -o web.cg\n\
+    Exits with the command's own code, as `run` does.")]
+pub(crate) struct Learn {
+    /// Write a recording to FILE; a policy too only if -o is given
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Run nothing: make one policy (or with --record one recording) of these recordings
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "command")]
+    pub(crate) merge: Vec<PathBuf>,
+    /// What happens to calls that were not seen
+    #[arg(long, value_name = "ACTION", default_value = "kill")]
+    pub(crate) default: String,
+    /// Permit other calls that do the same as those seen, for the next C library
+    #[arg(long)]
+    pub(crate) margin: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// The command and its arguments
+    #[arg(last = true, required_unless_present = "merge", value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod emu;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod help;
+pub(crate) mod learn;
 pub(crate) mod merge;
 pub(crate) mod optimize;
 pub(crate) mod prove;
