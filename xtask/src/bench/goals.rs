@@ -23,7 +23,9 @@ pub(super) fn print() -> Result<()> {
     }
     match folder() {
         Some(folder) => corpus(&folder.join("performance"), &mut sheet)?,
-        None => println!("no corpus of other people's programs here (CALLGATE_CORPUS): the rest is not checked"),
+        None => {
+            println!("no corpus of other people's programs here (CALLGATE_CORPUS): the rest is not checked")
+        }
     }
     match sheet.missed {
         0 => Ok(()),
@@ -79,7 +81,9 @@ fn corpus(folder: &Path, sheet: &mut Sheet) -> Result<()> {
         }
         for rival in sorted(&folder.join("rivals"), "bpf")? {
             let stem = stem(&rival);
-            let Some((_, tool)) = stem.split_once('.').filter(|(policy, _)| *policy == name) else { continue };
+            let Some((_, tool)) = stem.split_once('.').filter(|(policy, _)| *policy == name) else {
+                continue;
+            };
             let theirs = counts(&program(&rival)?, &subject.filter, &subject.policy, &subject.events);
             let Some(theirs) = theirs.uncached else { continue };
             sheet.line(&name, &format!("uncached, executed, against {tool}"), executed, Limit::Most(theirs));

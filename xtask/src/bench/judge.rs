@@ -71,9 +71,7 @@ impl Tests<'_> {
     fn singles(&self, start: usize, end: usize) -> Vec<usize> {
         let mut found: Vec<usize> =
             (start..end).filter(|&i| self.stretches[i].first == self.stretches[i].last).collect();
-        found.sort_by(|&a, &b| {
-            self.stretches[b].weight.total_cmp(&self.stretches[a].weight).then(a.cmp(&b))
-        });
+        found.sort_by(|&a, &b| self.stretches[b].weight.total_cmp(&self.stretches[a].weight).then(a.cmp(&b)));
         found
     }
 
@@ -112,9 +110,9 @@ pub(super) fn bound(filter: &Filter, events: &[&Event]) -> f64 {
     let whole: f64 = events.iter().map(|e| e.weight).sum();
     let mut of_number: BTreeMap<(u32, u32), Filter> = BTreeMap::new();
     for event in events {
-        let behind = of_number
-            .entry((event.data.arch, event.data.nr))
-            .or_insert_with(|| filter.restrict(Word::ARCH, event.data.arch).restrict(Word::NR, event.data.nr));
+        let behind = of_number.entry((event.data.arch, event.data.nr)).or_insert_with(|| {
+            filter.restrict(Word::ARCH, event.data.arch).restrict(Word::NR, event.data.nr)
+        });
         words += event.weight * looked_at(behind, event) as f64;
         match classes.iter_mut().find(|(class, _)| class == behind) {
             Some((_, weight)) => *weight += event.weight,
@@ -131,14 +129,13 @@ pub(super) fn bound(filter: &Filter, events: &[&Event]) -> f64 {
 
 /// The fewest words of arguments that decide the call.
 fn looked_at(behind: &Filter, event: &Event) -> usize {
-    let words: Vec<Word> = (0..16)
-        .filter_map(Word::from_index)
-        .filter(|w| *w != Word::ARCH && *w != Word::NR)
-        .collect();
+    let words: Vec<Word> =
+        (0..16).filter_map(Word::from_index).filter(|w| *w != Word::ARCH && *w != Word::NR).collect();
     let value = |word: Word| {
         let at = word.offset(callgate::abi::Endian::Little) as usize;
-        let arg = (at - 16) / 8;
-        let whole = event.data.args.get(arg).copied().unwrap_or(event.data.ip);
+        // The instruction pointer lies before the arguments.
+        let whole = at.checked_sub(16).and_then(|at| event.data.args.get(at / 8)).copied();
+        let whole = whole.unwrap_or(event.data.ip);
         if at % 8 == 0 { whole as u32 } else { (whole >> 32) as u32 }
     };
     let mut known: Vec<(usize, Filter)> = vec![(0, behind.clone())];

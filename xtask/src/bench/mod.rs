@@ -16,7 +16,8 @@ mod time;
 
 use crate::files::Result;
 
-const USAGE: &str = "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel]";
+const USAGE: &str =
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {

@@ -5,8 +5,8 @@ mod line;
 mod optimal;
 mod weigh;
 
-use super::{Options, Target};
 use super::graph::{Graph, Id};
+use super::{Options, Target};
 use crate::diagram::{Filter, Ref, words::Test};
 use crate::hash::FastMap;
 use callgate_abi::Word;

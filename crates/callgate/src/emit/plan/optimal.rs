@@ -88,8 +88,7 @@ impl Table<'_> {
             return (0, Choice::Done);
         }
         // One more than it weighs, so that no test is free.
-        let weight: u64 =
-            (start..end).filter(|i| !out.contains(i)).map(|i| self.pieces[i].weight + 1).sum();
+        let weight: u64 = (start..end).filter(|i| !out.contains(i)).map(|i| self.pieces[i].weight + 1).sum();
         let mut best = (u64::MAX, Choice::Done);
         if gone < singles.len() {
             best = (self.states[self.at(start, end, gone + 1)].0, Choice::Equal);
@@ -97,7 +96,8 @@ impl Table<'_> {
         let mut below = 0;
         for at in start + 1..end {
             below += usize::from(out.contains(&(at - 1)));
-            let cost = self.states[self.at(start, at, below)].0 + self.states[self.at(at, end, gone - below)].0;
+            let cost =
+                self.states[self.at(start, at, below)].0 + self.states[self.at(at, end, gone - below)].0;
             if cost < best.0 {
                 best = (cost, Choice::Cut(at));
             }
