@@ -5,6 +5,7 @@ use super::mix::Event;
 use crate::files::Result;
 use callgate::abi::Word;
 use callgate::{Action, Arch, Filter, Syscall};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// What every path begins with: the architecture loaded and tested, the number loaded.
@@ -48,10 +49,11 @@ pub(super) fn optimum(filter: &Filter, events: &[Event]) -> Result<f64> {
         let at = at.ok_or("a number outside the line")?;
         stretches[at].weight += event.weight;
         let place = stretches[at].place;
-        if !bodies.contains_key(&place) {
-            bodies.insert(place, places[place].emit().map_err(|e| e.to_string())?);
-        }
-        behind += event.weight * f64::from(bodies[&place].run(&event.data).steps);
+        let body = match bodies.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(places[place].emit().map_err(|e| e.to_string())?),
+        };
+        behind += event.weight * f64::from(body.run(&event.data).steps);
     }
     let tests = Tests { stretches: &stretches, known: HashMap::new() }.least(0, stretches.len(), 0);
     Ok(ENTRY + (tests + behind) / whole)
@@ -136,7 +138,7 @@ fn looked_at(behind: &Filter, event: &Event) -> usize {
         // The instruction pointer lies before the arguments.
         let whole = at.checked_sub(16).and_then(|at| event.data.args.get(at / 8)).copied();
         let whole = whole.unwrap_or(event.data.ip);
-        if at % 8 == 0 { whole as u32 } else { (whole >> 32) as u32 }
+        if at.is_multiple_of(8) { whole as u32 } else { (whole >> 32) as u32 }
     };
     let mut known: Vec<(usize, Filter)> = vec![(0, behind.clone())];
     for count in 0..=words.len() {
