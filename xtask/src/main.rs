@@ -27,9 +27,11 @@ usage: cargo xtask CHORE
   conform [--count N] [--seed S] [--library PATH] [--show]
                        compare generated policies with what an installed libseccomp makes of them;
                        exit code 3 if there is none
+  conform --suite [...]
+                       libseccomp's own tests on this project's library; `conform --suite --help` says how
   crosscheck           compare data/ with tables that others made
   dist [...]           this project's libseccomp.so.2 as it is installed; `dist --help` says how
-  suite [...]          libseccomp's own tests on this project's library; `suite --help` says how
+  suite [...]          the same as conform --suite
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
 ";
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["conform", "--suite", "--help"] => help(suite::USAGE),
+        ["conform", "--suite", rest @ ..] => suite::run(rest),
         ["conform", options @ ..] => match conform::run(options) {
             Ok(code) => return code,
             Err(message) => Err(message),

@@ -62,6 +62,8 @@ pub(crate) enum Verb {
     Dump(Dump),
     /// Look up system calls, constants and groups
     Syscalls(Syscalls),
+    /// Say why a call is denied, and which line would allow it
+    Why(Why),
     /// Find out what this kernel lets this process do
     Doctor(Doctor),
     /// Write a policy in another notation, lossless or loud
@@ -98,10 +100,20 @@ pub(crate) struct Run {
     /// Log every call that is not plainly allowed (SECCOMP_FILTER_FLAG_LOG)
     #[arg(long)]
     pub(crate) log: bool,
-    /// Say which calls, with their arguments, the command and its children are killed for: watches them
-    /// with ptrace, so that they cannot be debugged meanwhile
+    /// Say which calls, with their arguments, the command and its children are denied or killed for, by
+    /// which rule, and the line that would allow them: watches them with ptrace, so that they cannot be
+    /// debugged meanwhile
     #[arg(long, conflicts_with = "exec")]
     pub(crate) report: bool,
+    /// The same report, but deny nothing: what the policy would deny is executed
+    #[arg(long, conflicts_with_all = ["exec", "report"])]
+    pub(crate) complain: bool,
+    /// Report as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the report to this descriptor, which callgate was started with, instead of standard error
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) report_fd: Option<i32>,
     /// Replace callgate by the command instead of waiting for it: nothing is said about a kill
     #[arg(long)]
     pub(crate) exec: bool,
@@ -471,6 +483,33 @@ pub(crate) struct Syscalls {
 
 fn version(text: &str) -> Result<Kernel, String> {
     text.parse().map_err(|_| "a kernel version is two numbers, as 6.1".into())
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples: callgate why web.cg 'socket(AF_NETLINK, SOCK_RAW, 0)'\n          \
+    journalctl -k -o json | callgate why web.cg --audit -\n          \
+    callgate why web.cg --core core.4711 --apply\n\
+    Exits 0 if the policy permits the call or --apply changed it so that it does, 1 if it is denied.")]
+pub(crate) struct Why {
+    /// The policy
+    pub(crate) policy: String,
+    /// A call, as in C: `socket(AF_NETLINK, SOCK_RAW, 0)`
+    #[arg(required_unless_present_any = ["audit", "core"], conflicts_with_all = ["audit", "core"])]
+    pub(crate) call: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Audit records (type=1326) in any wrapping: audit.log, dmesg, the journal's text, export or JSON lines
+    #[arg(long, value_name = "FILE", conflicts_with = "core")]
+    pub(crate) audit: Option<String>,
+    /// The core dump of a process that died of SIGSYS
+    #[arg(long, value_name = "FILE")]
+    pub(crate) core: Option<PathBuf>,
+    /// Add the line that allows the call to the policy, proved to change nothing else
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Verb::Merge(verb) => verbs::merge::merge(verb, &say),
         Verb::Dump(verb) => verbs::dump::dump(verb, &say),
         Verb::Syscalls(verb) => verbs::syscalls::syscalls(verb, &say),
+        Verb::Why(verb) => verbs::why::why(verb, &say),
         Verb::Doctor(verb) => verbs::doctor::doctor(verb, &say),
         Verb::Convert(verb) => verbs::convert::convert(verb, &say),
         Verb::Help(verb) => verbs::help::help(verb, &say),

@@ -240,7 +240,7 @@ fn a_32_bit_program_is_another_architecture() {
         let output = run(policy);
         assert_eq!(output.status.signal(), Some(SIGSYS), "{}", stderr(&output));
         let output = callgate(&["run", "--report", policy, "--", &program]).output().unwrap();
-        assert!(stderr(&output).contains("exit(7) on x86 = kill"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("exit(7) on x86 [1] = kill"), "{}", stderr(&output));
     }
 }
 

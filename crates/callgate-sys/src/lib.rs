@@ -6,9 +6,10 @@
 //! * [`mod@install`]: put a filter on this thread or on all threads;
 //! * [`spawn`]: start a command under filters and stay out of its way;
 //! * [`listener`]: receive and answer the calls a filter hands over;
-//! * [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
+//! * [`descriptor`], [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`trial`]: see what the kernel does with calls under a program;
+//! * [`sigsys`]: say which call a filter trapped, from inside the program;
 //! * [`probe`]: find out what this kernel lets this process do;
 //! * [`error`]: how every failure is told.
 //!
@@ -29,6 +30,7 @@
 //! itself. Nothing here is callable with a value that could break memory. One thing no type can promise:
 //! a filter that answers `mmap` with a made-up success breaks the program it is loaded into.
 
+pub mod descriptor;
 pub mod error;
 pub mod install;
 pub mod listener;
@@ -41,6 +43,7 @@ mod raw;
 pub mod scm;
 mod shared;
 mod signal;
+pub mod sigsys;
 pub mod spawn;
 pub mod trial;
 

@@ -81,3 +81,21 @@ impl Policy {
         program.install(flags).map(drop)
     }
 }
+
+/// From now on, when a filter traps a call (`trap`) of any thread of this process, say on standard error which
+/// one, with its number and arguments, before the process dies of it as it would have anyway. One line at the
+/// start of `main` is all it takes:
+///
+/// ```
+/// callgate::report_sigsys()?;
+/// # Ok::<(), callgate::InstallError>(())
+/// ```
+///
+/// The handler allocates nothing, takes no lock and uses `write` and `rt_sigaction` only, of which the policy
+/// must permit `write`. A kill (`kill`, `kill-thread`) cannot be caught by anybody.
+///
+/// # Errors
+/// [`InstallError::Kernel`] when the handler cannot be installed: an outer filter forbids it.
+pub fn report_sigsys() -> Result<(), InstallError> {
+    callgate_sys::sigsys::report().map_err(InstallError::Kernel)
+}

@@ -27,7 +27,7 @@ pub use diagnostic::Diagnostic;
 pub use diagram::{Diagram, Filter, Limits, TooLarge};
 pub use emit::{CompileError, EmitError};
 #[cfg(feature = "install")]
-pub use install::InstallError;
+pub use install::{InstallError, report_sigsys};
 pub use lift::LiftError;
 pub use lower::LowerError;
 pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule};

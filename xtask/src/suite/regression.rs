@@ -6,7 +6,8 @@ use crate::files::Result;
 use std::process::Command;
 
 /// Runs one kind with a library; `python` and `python-live` are the kinds `basic` and `live` in Python.
-pub(super) fn run(suite: &Suite, library: &Library, kind: &str) -> Result<Tally> {
+/// With names of batches, only those.
+pub(super) fn run(suite: &Suite, library: &Library, kind: &str, batches: &[String]) -> Result<Tally> {
     let mut script = Command::new("./regression");
     script.current_dir(&suite.tests).env("LD_LIBRARY_PATH", &library.folder).env("srcdir", ".");
     match kind {
@@ -14,6 +15,9 @@ pub(super) fn run(suite: &Suite, library: &Library, kind: &str) -> Result<Tally>
         "python-live" => script.args(["-m", "python", "-T", "live"]),
         kind => script.args(["-m", "c", "-T", kind]),
     };
+    for batch in batches {
+        script.args(["-b", batch]);
+    }
     let output = script.output().map_err(|e| format!("{}: {e}", suite.tests.join("regression").display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     for line in text.lines().filter(|l| l.contains("FAILURE") || l.contains("ERROR")) {

@@ -184,7 +184,9 @@ fn codes(model: &Model, step: &Step, theirs: &str, ours: &str) -> String {
     match (theirs, ours) {
         ("-17", "0") if conditional => "theirs refuse a rule that overlaps (-17)".into(),
         ("0", "-17") if conditional => "ours refuse a rule that overlaps (-17)".into(),
-        _ if model.bears_out(step, ours) => "theirs have lost an architecture after a refused rule".into(),
+        _ if model.bears_out(step, ours, theirs) => {
+            "theirs have lost an architecture after a refused rule".into()
+        }
         _ => format!("wrong: {} returned {ours}, theirs {theirs}", step.name()),
     }
 }

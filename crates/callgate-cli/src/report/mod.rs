@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub(crate) mod conditions;
 pub(crate) mod decided;
+pub(crate) mod denial;
 pub(crate) mod json;
 pub(crate) mod listing;
 pub(crate) mod meaning;

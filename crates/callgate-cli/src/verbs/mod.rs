@@ -18,3 +18,4 @@ pub(crate) mod prove;
 pub(crate) mod run;
 pub(crate) mod syscalls;
 pub(crate) mod test;
+pub(crate) mod why;

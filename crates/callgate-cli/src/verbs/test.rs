@@ -46,7 +46,7 @@ pub(crate) fn test(args: &Test, say: &Say) -> Outcome {
 
 /// A call the line is about that gets another action, if there is one: unspecified arguments stand for
 /// every value.
-fn contradiction(filter: &Filter, expect: &Expect) -> Result<Option<(Action, String)>, Failure> {
+pub(crate) fn contradiction(filter: &Filter, expect: &Expect) -> Result<Option<(Action, String)>, Failure> {
     let mut narrowed = filter
         .restrict(callgate::abi::Word::ARCH, expect.arch.token())
         .restrict(callgate::abi::Word::NR, expect.nr);

@@ -52,16 +52,8 @@ struct Watch<'a> {
 
 impl Watcher for Watch<'_> {
     fn stopped(&mut self, tracee: &Tracee, stop: Stop, _: bool) -> Result<(), Error> {
-        // The message is the status for `waitpid`.
-        let dies = |status: u64| status & 0x7f == u64::from(libc::SIGSYS.unsigned_abs());
-        if stop == Stop::Other(EVENT_EXIT) && dies(tracee.event_message()?) {
-            let task = process::task(tracee.tid()).ok();
-            (self.on_kill)(&Kill {
-                pid: task.as_ref().map_or(tracee.tid(), |t| t.pid),
-                tid: tracee.tid(),
-                comm: task.map_or_else(String::new, |t| t.comm),
-                call: call_of(tracee)?,
-            });
+        if let Some(kill) = kill_at(tracee, stop)? {
+            (self.on_kill)(&kill);
         }
         Ok(())
     }
@@ -73,8 +65,24 @@ impl Watcher for Watch<'_> {
     fn forget(&mut self, _: i32) {}
 }
 
+/// The end of a thread by `SIGSYS`, where that is what it stopped for.
+pub(super) fn kill_at(tracee: &Tracee, stop: Stop) -> Result<Option<Kill>, Error> {
+    // The message is the status for `waitpid`.
+    let dies = |status: u64| status & 0x7f == u64::from(libc::SIGSYS.unsigned_abs());
+    if stop != Stop::Other(EVENT_EXIT) || !dies(tracee.event_message()?) {
+        return Ok(None);
+    }
+    let task = process::task(tracee.tid()).ok();
+    Ok(Some(Kill {
+        pid: task.as_ref().map_or(tracee.tid(), |t| t.pid),
+        tid: tracee.tid(),
+        comm: task.map_or_else(String::new, |t| t.comm),
+        call: call_of(tracee)?,
+    }))
+}
+
 /// The call in a stopped thread's registers.
-fn call_of(tracee: &Tracee) -> Result<Option<SeccompData>, Error> {
+pub(super) fn call_of(tracee: &Tracee) -> Result<Option<SeccompData>, Error> {
     let Some(places) = Places::NATIVE else { return Ok(None) };
     let mut registers = [0; 512];
     let len = tracee.registers(&mut registers)?;

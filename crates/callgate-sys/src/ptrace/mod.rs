@@ -1,8 +1,10 @@
 //! Tracing: stop a thread, look at it, read its filters, watch filters being loaded.
 //!
 //! [`filters`] reads what a thread is filtered by; [`trace_loads`] runs a command and reports every filter
-//! it and its children load, [`trace_kills`] every call they are killed for; [`Tracee`] is what all are made of.
+//! it and its children load, [`trace_kills`] every call they are killed for, [`trace_answers`] asks what
+//! becomes of the calls a filter asks about; [`Tracee`] is what all are made of.
 
+mod answer;
 mod event;
 mod filters;
 mod follow;
@@ -10,6 +12,7 @@ mod kills;
 mod loads;
 mod tracee;
 
+pub use answer::{Answer, Answers, Asked, trace_answers};
 pub use event::{Event, Stop, wait_any, wait_for};
 pub use filters::{Attached, filters};
 pub use kills::{Kill, trace_kills};

@@ -353,10 +353,50 @@ impl Tracee {
     ///
     /// As [`Tracee::cont`]; `EINVAL` or `EIO` for values the kernel does not let a tracer set.
     pub fn set_registers(&self, buffer: &[u8]) -> Result<(), Error> {
+        self.set_register_set(libc::NT_PRSTATUS as usize, buffer)
+    }
+
+    fn set_register_set(&self, set: usize, buffer: &[u8]) -> Result<(), Error> {
         let iov = libc::iovec { iov_base: buffer.as_ptr().cast_mut().cast(), iov_len: buffer.len() };
         let place = (&raw const iov).expose_provenance();
-        let set = libc::NT_PRSTATUS as usize;
         self.request(Request::SetRegSet, set, place, "ptrace(PTRACE_SETREGSET)", STOP_HINT).map(drop)
+    }
+
+    /// Whether [`Tracee::skip_call`] is possible on this machine.
+    pub const CAN_SKIP: bool =
+        cfg!(any(target_arch = "x86_64", target_arch = "x86", target_arch = "aarch64"));
+
+    /// At a stop for a filter's `SECCOMP_RET_TRACE` or at the entry to a call: keep the kernel from executing
+    /// it, and let it return `value`, errors as negative numbers. The number becomes -1, which is no call
+    /// (`seccomp(2)`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] where [`CAN_SKIP`](Tracee::CAN_SKIP) is false; `ESRCH` as [`Tracee::cont`].
+    pub fn skip_call(&self, value: i64) -> Result<(), Error> {
+        if !Tracee::CAN_SKIP {
+            return Err(Error::Refused { what: "calls cannot be skipped by a tracer on this machine" });
+        }
+        let mut registers = [0; 512];
+        let len = self.registers(&mut registers)?;
+        if cfg!(target_arch = "aarch64") {
+            // `NT_ARM_SYSTEM_CALL`, `include/uapi/linux/elf.h`.
+            self.set_register_set(0x404, &(-1i32).to_ne_bytes())?;
+            match len {
+                // A 32-bit thread: r0 is the first of `struct pt_regs`.
+                72 => registers[..4].copy_from_slice(&(value as i32).to_ne_bytes()),
+                _ => registers[..8].copy_from_slice(&value.to_ne_bytes()),
+            }
+        } else if len == 68 {
+            // eax and orig_eax, `arch/x86/include/asm/user_32.h`.
+            registers[6 * 4..][..4].copy_from_slice(&(value as i32).to_ne_bytes());
+            registers[11 * 4..][..4].copy_from_slice(&(-1i32).to_ne_bytes());
+        } else {
+            // rax and orig_rax, `arch/x86/include/asm/user_64.h`.
+            registers[10 * 8..][..8].copy_from_slice(&value.to_ne_bytes());
+            registers[15 * 8..][..8].copy_from_slice(&(-1i64).to_ne_bytes());
+        }
+        self.set_registers(&registers[..len])
     }
 
     /// Write `bytes` at `address`, read-only text included (`PTRACE_POKEDATA`): pages of a file become

@@ -37,6 +37,7 @@ mod ranges;
 mod rule;
 mod structure;
 mod subject;
+mod tidy;
 mod view;
 mod width;
 
@@ -45,6 +46,7 @@ pub use finding::{Finding, Witness};
 pub use fix::apply;
 pub use pages::explain;
 pub use subject::{Layer, Options, Subject};
+pub use tidy::{Tidied, tidy};
 
 use crate::diagram::{Filter, TooLarge};
 use callgate_abi::Arch;

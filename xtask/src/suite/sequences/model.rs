@@ -72,23 +72,35 @@ impl Model {
     }
 
     /// Whether the rules of architectures alone say that a call must return this.
-    pub(super) fn bears_out(&self, step: &Step, returned: &str) -> bool {
+    pub(super) fn bears_out(&self, step: &Step, returned: &str, theirs: &str) -> bool {
         let has = |ctx: usize, token: u32| {
             self.contexts[ctx].as_ref().is_some_and(|c| c.filters.iter().any(|f| Some(f.0) == arch_of(token)))
         };
         match (step, returned) {
             (Step::Add { ctx, exact: true, .. }, "-95") => self.arches(*ctx) > 1,
+            // They count an architecture that has been removed.
+            (Step::Add { ctx, exact: true, .. }, _) if theirs == "-95" => self.arches(*ctx) == 1,
+            // They have no architecture left, and so no valid context; nothing in the rule is invalid.
+            (Step::Add { ctx, exact: false, nr: 0.., compares, .. }, "0") if theirs == "-22" => {
+                self.arches(*ctx) > 0 && are_valid(compares)
+            }
             // A number that is no call here has no name to be found by elsewhere.
-            (Step::Add { ctx, nr: -101 | 999, .. }, "-14") => self.contexts[*ctx]
+            (
+                Step::Add { ctx, nr: -101 | -10001 | 999, .. } | Step::Priority(ctx, -101 | -10001 | 999, _),
+                "-14",
+            ) => self.contexts[*ctx]
                 .as_ref()
                 .is_some_and(|c| c.filters.iter().any(|f| Some(f.0) != Arch::NATIVE)),
             (Step::ArchAdd(ctx, token), "-17") => has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "-17") => !has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "0") => has(*ctx, *token),
-            (Step::Merge(into, from), "-17") => self.contexts[*from]
-                .as_ref()
-                .zip(self.contexts[*into].as_ref())
-                .is_some_and(|(a, b)| a.filters.iter().any(|f| b.filters.iter().any(|g| f.0 == g.0))),
+            (Step::Merge(into, from), "-17" | "0") if returned == "-17" || theirs == "-17" => {
+                (returned == "-17")
+                    == self.contexts[*from]
+                        .as_ref()
+                        .zip(self.contexts[*into].as_ref())
+                        .is_some_and(|(a, b)| a.filters.iter().any(|f| b.filters.iter().any(|g| f.0 == g.0)))
+            }
             _ => false,
         }
     }
@@ -227,6 +239,12 @@ fn holds(arch: Arch, compare: &Compare, call: &SeccompData) -> bool {
         6 => value > a,
         _ => value & a == b & a,
     }
+}
+
+/// Whether comparisons name arguments there are, each once, and operators there are.
+fn are_valid(compares: &[Compare]) -> bool {
+    let distinct = compares.iter().enumerate().all(|(i, c)| compares[..i].iter().all(|d| d.0 != c.0));
+    distinct && compares.iter().all(|c| c.0 < 6 && (1..=7).contains(&c.1))
 }
 
 fn arch_of(token: u32) -> Option<Arch> {

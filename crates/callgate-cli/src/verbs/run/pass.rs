@@ -2,26 +2,46 @@
 
 use crate::failure::{BEFORE_EXEC, Failure};
 use crate::input::Input;
-use crate::tuning::Tuning;
-use callgate::{Arch, Program, Syscall};
+use crate::tuning::{Tuned, Tuning};
+use callgate::abi::Endian;
+use callgate::{Arch, Filter, Program, Syscall};
 use std::io::Read;
 
 /// The program to load, and the mark to execute the command with. A policy that forbids `execve` would stop
 /// the command itself from being executed, so that one call is let through by a random mark in a register
 /// that the kernel does not read, and that nobody else can know.
 pub(super) fn program(input: &Input, tuning: &Tuning) -> Result<(Program, u64), Failure> {
-    let program = input.tuned(tuning)?;
-    let (Some(arch), Some(execve)) = (Arch::NATIVE, Syscall::from_name("execve")) else {
-        return Ok((program, 0));
-    };
+    let tuned = tuning.read()?;
+    let program = input.program()?;
     let filter = input.filter()?;
-    if filter.always_permits(arch, execve) {
+    if passes(&filter) && !tuning.is_given() {
+        // A program is loaded as it is.
         return Ok((program, 0));
     }
+    of_filter(input, &filter, program.endian(), &tuned)
+}
+
+/// The same for what a filter is made into.
+pub(super) fn of_filter(
+    input: &Input,
+    filter: &Filter,
+    endian: Endian,
+    tuned: &Tuned,
+) -> Result<(Program, u64), Failure> {
+    let emit = |filter: &Filter| tuned.emit(filter, endian).map_err(|e| input.failure(e));
+    let execve = Arch::NATIVE.zip(Syscall::from_name("execve"));
+    let Some((arch, execve)) = execve.filter(|_| !passes(filter)) else {
+        return Ok((emit(filter)?, 0));
+    };
     let mark = random()?;
     let marked = filter.with_mark(arch, execve, mark).map_err(|e| input.failure(e))?;
-    let program = tuning.read()?.emit(&marked, program.endian()).map_err(|e| input.failure(e))?;
-    Ok((program, mark))
+    Ok((emit(&marked)?, mark))
+}
+
+/// Whether the command's own `execve` needs nothing.
+fn passes(filter: &Filter) -> bool {
+    let execve = Arch::NATIVE.zip(Syscall::from_name("execve"));
+    execve.is_none_or(|(arch, execve)| filter.always_permits(arch, execve))
 }
 
 fn random() -> Result<u64, Failure> {

@@ -30,7 +30,13 @@ pub(crate) fn syscalls(args: &Syscalls, say: &Say) -> Outcome {
     }
     let arches = arches(args);
     let wanted = wanted(args, &arches)?;
-    let calls: Vec<Syscall> = wanted.calls.into_iter().filter(|c| exists(*c, args, &arches)).collect();
+    let (calls, others): (Vec<Syscall>, Vec<Syscall>) =
+        wanted.calls.into_iter().partition(|c| exists(*c, args, &arches));
+    if wanted.one_by_one {
+        for call in others {
+            say.line(&absent(call, args, &arches));
+        }
+    }
     if calls.is_empty() {
         return Err(Failure::new(FINDINGS, "no system call fits"));
     }
@@ -67,6 +73,24 @@ fn exists(call: Syscall, args: &Syscalls, arches: &[Arch]) -> bool {
             && args.kernel.is_none_or(|kernel| call.exists(arch, kernel))
             && args.after.is_none_or(|after| call.since(arch).is_some_and(|since| since > after))
     })
+}
+
+/// Why a call that was asked for by name is not among the results.
+fn absent(call: Syscall, args: &Syscalls, arches: &[Arch]) -> String {
+    let facts = arches.iter().map(|&arch| {
+        let name = arch.name();
+        if call.number(arch).is_none() {
+            return format!("no number on {name}");
+        }
+        match (call.since(arch), call.removed(arch)) {
+            (_, Some(removed)) if args.kernel.is_some_and(|k| k >= removed) => {
+                format!("removed from {name} in {removed}")
+            }
+            (Some(since), _) => format!("on {name} since {since}"),
+            (None, _) => format!("on {name} from the start"),
+        }
+    });
+    format!("{}: {}", call.name(), facts.collect::<Vec<_>>().join(", "))
 }
 
 /// What the words on the command line stand for.
@@ -127,15 +151,30 @@ fn number(word: &str) -> Option<u32> {
     }
 }
 
-/// Whether a pattern with `*` and `?` fits a name.
+/// Whether a pattern with `*` and `?` fits a name. A star that is followed by another never has to be
+/// tried again, so the time is at most the product of the lengths.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern, name) {
-        ([], []) => true,
-        ([b'*', rest @ ..], name) => (0..=name.len()).any(|i| fits(rest, &name[i..])),
-        ([b'?', rest @ ..], [_, name @ ..]) => fits(rest, name),
-        ([a, rest @ ..], [b, name @ ..]) if a == b => fits(rest, name),
-        _ => false,
+    let (mut p, mut n) = (0, 0);
+    // Behind the last star, and how much of the name it stands for.
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match (pattern.get(p), star) {
+            (Some(b'*'), _) => {
+                p += 1;
+                star = Some((p, n));
+            }
+            (Some(c), _) if *c == b'?' || *c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            (_, Some((after, from))) => {
+                star = Some((after, from + 1));
+                (p, n) = (after, from + 1);
+            }
+            (_, None) => return false,
+        }
     }
+    pattern[p..].iter().all(|c| *c == b'*')
 }
 
 #[cfg(test)]
