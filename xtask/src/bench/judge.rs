@@ -50,8 +50,8 @@ pub(super) fn optimum(filter: &Filter, events: &[Event]) -> Result<f64> {
         stretches[at].weight += event.weight;
         let place = stretches[at].place;
         let body = match bodies.entry(place) {
-            Entry::Occupied(body) => body.into_mut(),
-            Entry::Vacant(body) => body.insert(places[place].emit().map_err(|e| e.to_string())?),
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(places[place].emit().map_err(|e| e.to_string())?),
         };
         behind += event.weight * f64::from(body.run(&event.data).steps);
     }

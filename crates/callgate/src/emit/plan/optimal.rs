@@ -1,8 +1,9 @@
 //! The tests that cost least on average, by dynamic programming over stretches of a line.
 //!
-//! A stretch is cut in two by an ordering test, or loses a single value to an equality test. Of the single
-//! values of a stretch the heaviest is always asked for first (Anderson, Kannan, Karloff, Ladner, 2002), so
-//! that a state is a stretch and how many of its heaviest single values are gone.
+//! A stretch is cut in two by an ordering test, or loses a single value to an equality test. Only the
+//! heaviest single value left in a stretch is tried for equality, so that a state is a stretch and how many
+//! of its heaviest single values are gone. That rule is proved where every value leads elsewhere; here many
+//! lead to one place, so the tree is the best of this kind, not of all.
 
 use super::line::Piece;
 use crate::diagram::Ref;
