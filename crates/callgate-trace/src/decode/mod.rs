@@ -8,7 +8,7 @@
 //! use callgate_trace::decode::{self, Nothing};
 //!
 //! let call = SeccompData { nr: 41, arch: Arch::X86_64.token(), args: [16, 3, 0, 0, 0, 0], ip: 0 };
-//! assert_eq!(decode::call(&call, &Nothing).to_string(), "socket(AF_NETLINK, SOCK_RAW, 0)");
+//! assert_eq!(decode::call(&call, &Nothing).to_string(), "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)");
 //! ```
 
 mod address;
