@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, callgate, installed, stderr, stdout};
+use common::{Folder, callgate, python, stderr, stdout};
 use serde_json::Value;
 use std::os::unix::process::ExitStatusExt;
 
@@ -32,16 +32,16 @@ fn policy(folder: &Folder, text: &str) -> String {
 
 #[test]
 fn denied_calls_are_told_and_denied() {
-    if !installed("python3") {
+    let Some(python) = python() else {
         return;
-    }
+    };
     let folder = Folder::new();
     let file = policy(&folder, POLICY);
-    let output = callgate(&["run", "--report", &file, "--", "python3", "-c", PROGRAM]).output().unwrap();
+    let output = callgate(&["run", "--report", &file, "--", &python, "-c", PROGRAM]).output().unwrap();
     let said = stderr(&output);
     assert_eq!((output.status.code(), &*stdout(&output)), (Some(0), "1\n13\n13\n13\n13\n13\n13\n"), "{said}");
     for part in [
-        "(python3): socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE) on ",
+        "): socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE) on ",
         &format!(
             "= errno(EPERM), by the rule at {file}:4\n    to allow: allow socket if domain == AF_NETLINK\n"
         ),
@@ -57,14 +57,14 @@ fn denied_calls_are_told_and_denied() {
 
 #[test]
 fn complaining_denies_nothing() {
-    if !installed("python3") {
+    let Some(python) = python() else {
         return;
-    }
+    };
     let folder = Folder::new();
     let file = policy(&folder, POLICY);
     let program = format!("{PROGRAM}\nimport os\nprint(os.getpriority(os.PRIO_PROCESS, 0) < 99)");
     let output =
-        callgate(&["run", "--complain", "--json", &file, "--", "python3", "-c", &program]).output().unwrap();
+        callgate(&["run", "--complain", "--json", &file, "--", &python, "-c", &program]).output().unwrap();
     let said = stderr(&output);
     assert_eq!(
         (output.status.code(), &*stdout(&output)),
@@ -124,9 +124,9 @@ fn the_report_goes_to_a_descriptor() {
 
 #[test]
 fn under_report_no_program_gets_a_listener() {
-    if !installed("python3") || cfg!(not(target_arch = "x86_64")) {
+    let Some(python) = python().filter(|_| cfg!(target_arch = "x86_64")) else {
         return;
-    }
+    };
     let folder = Folder::new();
     let file = policy(&folder, POLICY);
     // A filter of one instruction, `return ALLOW`, with SECCOMP_FILTER_FLAG_NEW_LISTENER.
@@ -134,7 +134,7 @@ fn under_report_no_program_gets_a_listener() {
                    code = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0x7fff0000))\n\
                    prog = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', 1, ctypes.addressof(code)))\n\
                    print(libc.syscall(317, 1, 8, prog) >= 0, ctypes.get_errno())";
-    let run = |how| callgate(&["run", how, &file, "--", "python3", "-c", program]).output().unwrap();
+    let run = |how| callgate(&["run", how, &file, "--", &python, "-c", program]).output().unwrap();
     assert_eq!(stdout(&run("--complain")), "True 0\n");
     // EBUSY
     assert_eq!(stdout(&run("--report")), "False 16\n");

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, callgate, installed, stderr, stdout};
+use common::{Folder, callgate, installed, python, stderr, stdout};
 use std::io::Read;
 use std::process::{Child, Output, Stdio};
 
@@ -108,9 +108,9 @@ fn every_filter_of_a_process_is_read() {
 
 #[test]
 fn threads_that_differ_are_told_apart() {
-    if !may_read() || !installed("python3") {
+    let Some(python) = python().filter(|_| may_read()) else {
         return;
-    }
+    };
     let folder = Folder::new();
     let raw = folder.path().join("f.bpf");
     let text = policy(&folder, "f.cg", "errno(EPERM) acct");
@@ -131,7 +131,7 @@ def load():
 threading.Thread(target=load).start()
 time.sleep(60)
 "#;
-    let mut child = std::process::Command::new("python3")
+    let mut child = std::process::Command::new(&python)
         .args(["-c", program, raw.to_str().unwrap()])
         .stdout(Stdio::piped())
         .spawn()
@@ -148,7 +148,7 @@ time.sleep(60)
     assert_eq!(stdout(&run(&["prove", &format!("pid:{pid}/{tid}"), "equal", &text])), "PROVED\n");
     let output = run(&["dump", "--pid", &pid]);
     assert!(
-        stdout(&output).starts_with(&format!("# the filter of thread {tid} (python3)")),
+        stdout(&output).starts_with(&format!("# the filter of thread {tid} (python")),
         "{}",
         stdout(&output)
     );
@@ -223,9 +223,9 @@ fn the_loads_of_a_command_and_its_children_are_caught() {
 
 #[test]
 fn listeners_and_strict_mode_are_caught() {
-    if !installed("python3") {
+    let Some(python) = python() else {
         return;
-    }
+    };
     let folder = Folder::new();
     let raw = folder.path().join("f.bpf");
     let text = policy(&folder, "f.cg", "notify acct");
@@ -254,16 +254,8 @@ assert libc.syscall({number}, 1, 8, ctypes.byref(fprog)) > 2
             .unwrap()
     );
     let prefix = folder.path().join("load.bpf");
-    let output = run(&[
-        "dump",
-        "-o",
-        prefix.to_str().unwrap(),
-        "--",
-        "python3",
-        "-c",
-        &program,
-        raw.to_str().unwrap(),
-    ]);
+    let output =
+        run(&["dump", "-o", prefix.to_str().unwrap(), "--", &python, "-c", &program, raw.to_str().unwrap()]);
     assert!(output.status.success(), "{}", stderr(&output));
     let said = stderr(&output);
     assert!(

@@ -211,6 +211,12 @@ fn mistakes_run_nothing() {
     let output = touch(&["--default", "sometimes"]).expect("started");
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     assert!(!mark.exists());
+    for option in ["-o", "--record"] {
+        let output = touch(&[option, "/no/such/folder/file"]).expect("started");
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("/no/such/folder/file: "), "{}", text(&output.stderr));
+        assert!(!mark.exists());
+    }
     let output = callgate().args(["learn", "--", "/no/such/program"]).output().expect("started");
     assert_eq!(output.status.code(), Some(127), "{}", text(&output.stderr));
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, callgate, installed, stderr, stdout};
+use common::{Folder, callgate, installed, python, stderr, stdout};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
@@ -39,11 +39,11 @@ fn ordinary_programs_notice_nothing() {
         undisturbed(policy, &["ls", "-l", "/etc/passwd"]);
         undisturbed(policy, &["grep", "-n", "root", "/etc/passwd", "/etc/nothing"]);
         undisturbed(policy, &["bash", "-c", "seq 1000 | sort -rn | head -3; exit 4"]);
-        if installed("python3") {
+        if let Some(python) = python() {
             undisturbed(
                 policy,
                 &[
-                    "python3",
+                    &python,
                     "-c",
                     "import threading; t = threading.Thread(target=print, args=(6 * 7,)); t.start(); t.join()",
                 ],
@@ -107,9 +107,9 @@ fn a_program_sees_the_error_number() {
     assert!(stderr(&output).contains("reading directory '/': Permission denied"), "{}", stderr(&output));
     let output = under("default allow\nerrno(EIO) openat", &["grep", "root", "/etc/passwd"]);
     assert!(stderr(&output).contains("Input/output error"), "{}", stderr(&output));
-    if installed("python3") {
+    if let Some(python) = python() {
         let program = "import socket\ntry:\n    socket.socket()\nexcept OSError as e:\n    print(e.errno)";
-        let output = callgate(&["run", "no-network", "--", "python3", "-c", program]).output().unwrap();
+        let output = callgate(&["run", "no-network", "--", &python, "-c", program]).output().unwrap();
         // EAFNOSUPPORT
         assert_eq!((output.status.code(), &*stdout(&output)), (Some(0), "97\n"), "{}", stderr(&output));
     }
@@ -151,18 +151,18 @@ fn a_kill_is_told_and_passed_on() {
 
 #[test]
 fn a_report_shows_arguments_of_children_too() {
-    if !installed("python3") {
+    let Some(python) = python() else {
         return;
-    }
+    };
     let program = "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)";
-    let script = format!("python3 -c '{program}'; echo status $?");
+    let script = format!("{python} -c '{program}'; echo status $?");
     let folder = Folder::new();
     let text = format!("arch {}\ndefault allow\ntrap socket if domain != AF_UNIX\n", std::env::consts::ARCH);
     let file = folder.file("trap.cg", text.as_bytes());
     let output = callgate(&["run", "--report", &file, "--", "bash", "-c", &script]).output().unwrap();
     assert_eq!((output.status.code(), &*stdout(&output)), (Some(0), "status 159\n"));
     let said = stderr(&output);
-    assert!(said.contains("(python3): socket(AF_INET6, SOCK_DGRAM|SOCK_CLOEXEC, "), "{said}");
+    assert!(said.contains("): socket(AF_INET6, SOCK_DGRAM|SOCK_CLOEXEC, "), "{said}");
     assert!(said.contains("= trap, by the rule at "), "{said}");
 }
 
@@ -307,9 +307,9 @@ fn pipes_and_background_work_as_without() {
 
 #[test]
 fn a_terminal_stays_the_commands_own() {
-    if !installed("python3") {
+    let Some(python) = python() else {
         return;
-    }
+    };
     let folder = Folder::new();
     let file = folder.file("k.cg", format!("arch {}\ndefault allow\n", std::env::consts::ARCH).as_bytes());
     // A shell of its own session on a terminal of its own, which gets what a person would type.
@@ -336,7 +336,7 @@ def shell(text):
 type(b"stty -echo; PS1='ready>'; echo be''gin\n")
 expect(b"begin")
 run = f"{binary} run {policy} --".encode()
-shell(run + b" python3 -c 'import os; print(os.isatty(0), os.isatty(1), os.tcgetpgrp(0) == os.getpgrp())'")
+shell(run + f" {sys.executable}".encode() + b" -c 'import os; print(os.isatty(0), os.isatty(1), os.tcgetpgrp(0) == os.getpgrp())'")
 expect(b"True True True")
 shell(run + b" sh -c 'echo sta''rted; exec sleep 60'")
 expect(b"started")
@@ -365,7 +365,7 @@ shell(b"exit 9")
 _, status = os.waitpid(pid, 0)
 sys.exit(0 if os.WEXITSTATUS(status) == 9 else f"the shell ended with {status}")
 "#;
-    let output = Command::new("python3")
+    let output = Command::new(&python)
         .args(["-c", driver, env!("CARGO_BIN_EXE_callgate"), &file])
         .stdin(Stdio::null())
         .output()

@@ -6,7 +6,9 @@ use crate::say::Say;
 use callgate_sys::ptrace::trace_calls;
 use callgate_sys::spawn::{self, Command};
 use callgate_trace::learn::{DraftError, Recording, Style, draft};
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::path::Path;
 
 pub(crate) fn learn(args: &Learn, say: &Say) -> Outcome {
     if !args.merge.is_empty() {
@@ -27,6 +29,9 @@ pub(crate) fn learn(args: &Learn, say: &Say) -> Outcome {
     // What is wrong with the default is found before the command runs.
     callgate::Policy::parse(&format!("default {}\n", args.default))
         .map_err(|_| Failure::input(format!("--default {}: no action", args.default)))?;
+    for path in [args.record.as_deref(), args.output.output.as_deref()].into_iter().flatten() {
+        writable(path)?;
+    }
     let run = run_name()?;
     let mut recording = Recording::new(&run);
     let mut foreign = 0_u64;
@@ -71,6 +76,15 @@ fn write(args: &Learn, recording: &Recording, say: &Say) -> Result<(), Failure> 
         say.line(&format!("callgate: call {nr} on {} is in no table: not permitted", arch.name()));
     }
     args.output.text(&draft.text)
+}
+
+/// That a result can be written there, found out before the command runs rather than when it has. The file is
+/// left as it was.
+fn writable(path: &Path) -> Result<(), Failure> {
+    let is_new = !path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let opened = opened.and_then(|_| if is_new { std::fs::remove_file(path) } else { Ok(()) });
+    opened.map_err(|e| Failure::input(format!("{}: {e}", path.display())))
 }
 
 /// A name no other run has.

@@ -59,3 +59,14 @@ pub(crate) fn installed(program: &str) -> bool {
     }
     found
 }
+
+/// Python itself. What is found under its name may be a script that chooses one, and whose own calls are then seen
+/// as well.
+pub(crate) fn python() -> Option<String> {
+    if !installed("python3") {
+        return None;
+    }
+    let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    Some(stdout(&output).trim().to_owned())
+}
