@@ -37,7 +37,7 @@ fn denied_calls_are_told_and_denied() {
     };
     let folder = Folder::new();
     let file = policy(&folder, POLICY);
-    let output = callgate(&["run", "--report", &file, "--", &python, "-c", PROGRAM]).output().unwrap();
+    let output = callgate(&["run", "--report", &file, "--", &python, "-ISc", PROGRAM]).output().unwrap();
     let said = stderr(&output);
     assert_eq!((output.status.code(), &*stdout(&output)), (Some(0), "1\n13\n13\n13\n13\n13\n13\n"), "{said}");
     for part in [
@@ -64,7 +64,7 @@ fn complaining_denies_nothing() {
     let file = policy(&folder, POLICY);
     let program = format!("{PROGRAM}\nimport os\nprint(os.getpriority(os.PRIO_PROCESS, 0) < 99)");
     let output =
-        callgate(&["run", "--complain", "--json", &file, "--", &python, "-c", &program]).output().unwrap();
+        callgate(&["run", "--complain", "--json", &file, "--", &python, "-ISc", &program]).output().unwrap();
     let said = stderr(&output);
     assert_eq!(
         (output.status.code(), &*stdout(&output)),
@@ -134,7 +134,7 @@ fn under_report_no_program_gets_a_listener() {
                    code = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0x7fff0000))\n\
                    prog = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', 1, ctypes.addressof(code)))\n\
                    print(libc.syscall(317, 1, 8, prog) >= 0, ctypes.get_errno())";
-    let run = |how| callgate(&["run", how, &file, "--", &python, "-c", program]).output().unwrap();
+    let run = |how| callgate(&["run", how, &file, "--", &python, "-ISc", program]).output().unwrap();
     assert_eq!(stdout(&run("--complain")), "True 0\n");
     // EBUSY
     assert_eq!(stdout(&run("--report")), "False 16\n");

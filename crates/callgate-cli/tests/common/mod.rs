@@ -35,10 +35,11 @@ impl Drop for Folder {
     }
 }
 
-/// The binary with these arguments, and nothing on its standard input.
+/// The binary with these arguments, and nothing on its standard input. Programs that find no `HOME` ask the
+/// system's name services for it, which are calls of their own.
 pub(crate) fn callgate(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callgate"));
-    command.args(args).stdin(Stdio::null()).env("LC_ALL", "C").env("NO_COLOR", "1");
+    command.args(args).stdin(Stdio::null()).env("LC_ALL", "C").env("NO_COLOR", "1").env("HOME", "/");
     command
 }
 
