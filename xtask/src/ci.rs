@@ -11,7 +11,32 @@ const STEPS: &[(&str, &[&str])] = &[
     ("tests", &["test", "--workspace"]),
     ("the compiler's counts", &["xtask", "bench", "--check"]),
     ("programs against libseccomp's", &["xtask", "conform", "--count", "300"]),
+    ("libseccomp's own tests", SUITE),
+    ("libseccomp's own tests under valgrind", VALGRIND),
+    ("programs that use libseccomp", &["xtask", "conform", "--suite", "--programs"]),
     ("tables against other people's", &["xtask", "crosscheck"]),
+];
+
+const SUITE: &[&str] = &[
+    "xtask",
+    "conform",
+    "--suite",
+    "--optional",
+    "--kinds",
+    "basic,sim,live,python,python-live",
+    "--sequences",
+    "2000",
+];
+
+const VALGRIND: &[&str] = &[
+    "xtask",
+    "conform",
+    "--suite",
+    "--optional",
+    "--kinds",
+    "bpf-valgrind",
+    "--batches",
+    "01-sim-allow,16-sim-arch_basic,43-sim-a2_order",
 ];
 
 /// Runs every step; stops at the first that fails.
