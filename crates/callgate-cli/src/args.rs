@@ -34,6 +34,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Run a command under a policy
     Run(Run),
+    /// Run a command and answer the calls its policy hands over
+    Supervise(Supervise),
     /// Write the policy a command needs, from what it calls
     Learn(Learn),
     /// Say what is wrong with a policy or a filter
@@ -119,8 +121,49 @@ pub(crate) struct Run {
     /// Replace callgate by the command instead of waiting for it: nothing is said about a kill
     #[arg(long)]
     pub(crate) exec: bool,
+    /// Hand the calls the policy notifies over to the agent that listens on this Unix socket
+    #[arg(long, value_name = "SOCKET", conflicts_with_all = ["exec", "report", "complain"])]
+    pub(crate) agent: Option<PathBuf>,
+    /// What to tell the agent beside the process (OCI's listenerMetadata)
+    #[arg(long, value_name = "TEXT", requires = "agent")]
+    pub(crate) agent_metadata: Option<String>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples: callgate supervise web.cg -- ./server\n          \
+    callgate supervise --ask web.cg -- ./server\n          \
+    callgate supervise web.cg --listen /run/agent.sock\n\
+    The policy's `on` lines say what is answered: see `callgate help policy`, and docs/supervise.md on limits.\n\
+    Exits with the command's own code, as `run` does.")]
+pub(crate) struct Supervise {
+    /// The policy, in callgate's language, with `on` lines
+    pub(crate) policy: String,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Ask at the terminal where a line says `ask`: once, always (which writes a line), no, never
+    #[arg(long)]
+    pub(crate) ask: bool,
+    /// Report only what is denied, and what a `log` line names
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Report as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write the report to this descriptor, which callgate was started with, instead of standard error
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) report_fd: Option<i32>,
+    /// Run nothing: answer for those that send their listener to this Unix socket, as container runtimes do
+    /// (OCI's listenerPath)
+    #[arg(long, value_name = "SOCKET", conflicts_with = "command")]
+    pub(crate) listen: Option<PathBuf>,
+    /// The socket is SOCK_SEQPACKET instead of SOCK_STREAM
+    #[arg(long, requires = "listen")]
+    pub(crate) seqpacket: bool,
+    /// The command and its arguments
+    #[arg(last = true, required_unless_present = "listen", value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
 }
 

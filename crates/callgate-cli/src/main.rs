@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     let say = say::Say::new(cli.color);
     let done = match &cli.verb {
         Verb::Run(verb) => verbs::run::run(verb, &say),
+        Verb::Supervise(verb) => verbs::supervise::supervise(verb, &say),
         Verb::Learn(verb) => verbs::learn::learn(verb, &say),
         Verb::Check(verb) => verbs::check::check(verb, &say),
         Verb::Test(verb) => verbs::test::test(verb, &say),

@@ -3,8 +3,8 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use callgate::diagnostic::{Diagnostic, Severity};
 use clap::ValueEnum;
-use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 /// When to use colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
@@ -38,7 +38,7 @@ pub(crate) struct Say {
     renderer: Renderer,
     color: Color,
     /// Diagnostics that are kept instead of being printed, for verbs that report them in their own way.
-    kept: Option<RefCell<Vec<Diagnostic>>>,
+    kept: Option<Mutex<Vec<Diagnostic>>>,
 }
 
 impl Say {
@@ -49,12 +49,13 @@ impl Say {
 
     /// In the same taste, but keeping diagnostics and dropping other talk.
     pub(crate) fn keeping(&self) -> Say {
-        Say { kept: Some(RefCell::default()), ..Say::new(self.color) }
+        Say { kept: Some(Mutex::default()), ..Say::new(self.color) }
     }
 
     /// What has been kept since the last time.
     pub(crate) fn take(&self) -> Vec<Diagnostic> {
-        self.kept.as_ref().map(RefCell::take).unwrap_or_default()
+        let kept = self.kept.as_ref().map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner));
+        kept.map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
     }
 
     /// Whether results on stdout get colour.
@@ -78,7 +79,7 @@ impl Say {
     /// A diagnostic with its source lines.
     pub(crate) fn diagnostic(&self, diagnostic: &Diagnostic) {
         match &self.kept {
-            Some(kept) => kept.borrow_mut().push(diagnostic.clone()),
+            Some(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).push(diagnostic.clone()),
             None => self.line(&render(diagnostic, &self.renderer)),
         }
     }

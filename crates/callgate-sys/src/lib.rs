@@ -5,7 +5,8 @@
 //!
 //! * [`mod@install`]: put a filter on this thread or on all threads;
 //! * [`spawn`]: start a command under filters and stay out of its way;
-//! * [`listener`]: receive and answer the calls a filter hands over;
+//! * [`listener`], [`receiving`]: receive and answer the calls a filter hands over;
+//! * [`behalf`]: opening, connecting and binding for the caller of such a call;
 //! * [`descriptor`], [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`trial`]: see what the kernel does with calls under a program;
@@ -30,6 +31,7 @@
 //! itself. Nothing here is callable with a value that could break memory. One thing no type can promise:
 //! a filter that answers `mmap` with a made-up success breaks the program it is loaded into.
 
+pub mod behalf;
 pub mod descriptor;
 pub mod error;
 pub mod install;
@@ -40,6 +42,7 @@ pub mod probe;
 pub mod process;
 pub mod ptrace;
 mod raw;
+pub mod receiving;
 pub mod scm;
 mod shared;
 mod signal;

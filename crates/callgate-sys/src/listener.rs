@@ -5,7 +5,7 @@
 //!
 //! # Safety
 //!
-//! The kernel writes at most `seccomp_notif` bytes, as `SECCOMP_GET_NOTIF_SIZES` tells; [`Listener::new`]
+//! The kernel writes at most `seccomp_notif` bytes, as `SECCOMP_GET_NOTIF_SIZES` tells; [`Supported`]
 //! refuses a kernel whose structure is larger than the buffer it is given. All other arguments are read only during the
 //! call. A wrong descriptor is answered with `ENOTTY` or `EINVAL`, it cannot break memory.
 #![expect(unsafe_code, reason = "ioctl")]
@@ -18,6 +18,7 @@ use callgate_abi::{Errno, SeccompData};
 
 use crate::error::Error;
 use crate::raw::errno;
+use crate::receiving::{Ask, Next, Receiving, Said};
 
 const _: () = {
     assert!(size_of::<libc::seccomp_data>() == 64);
@@ -57,6 +58,28 @@ struct Buffer([u8; 256]);
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
+}
+
+/// This kernel has notifications, of a size that this code has room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Supported(());
+
+impl Supported {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    ///
+    /// It has none (before Linux 5.0), or larger ones.
+    pub fn find_out() -> Result<Supported, Error> {
+        let sizes = notif_sizes()?;
+        let fits = usize::from(sizes.seccomp_notif) <= size_of::<Buffer>()
+            && usize::from(sizes.seccomp_notif) >= size_of::<libc::seccomp_notif>()
+            && usize::from(sizes.seccomp_notif_resp) <= size_of::<Buffer>();
+        if fits {
+            return Ok(Supported(()));
+        }
+        Err(Error::Refused { what: "this kernel's seccomp notifications have another size" })
+    }
 }
 
 /// Names one pending notification of one listener. Never reused by the kernel within a listener.
@@ -127,14 +150,13 @@ impl Listener {
     ///
     /// The kernel has no notifications, or larger ones than this code has room for.
     pub fn new(fd: OwnedFd) -> Result<Listener, Error> {
-        let sizes = notif_sizes()?;
-        let fits = usize::from(sizes.seccomp_notif) <= size_of::<Buffer>()
-            && usize::from(sizes.seccomp_notif) >= size_of::<libc::seccomp_notif>()
-            && usize::from(sizes.seccomp_notif_resp) <= size_of::<Buffer>();
-        if !fits {
-            return Err(Error::Refused { what: "this kernel's seccomp notifications have another size" });
-        }
-        Ok(Listener { fd })
+        Ok(Listener::known(fd, Supported::find_out()?))
+    }
+
+    /// The same without a system call, for whoever asked before: under a filter that notifies everything no
+    /// call comes back until somebody else has the listener.
+    pub fn known(fd: OwnedFd, _: Supported) -> Listener {
+        Listener { fd }
     }
 
     /// Wait for a call. `None` when the last task with this filter has exited.
@@ -147,37 +169,45 @@ impl Listener {
     ///
     /// Only for a descriptor that is no listener (`ENOTTY`, `EINVAL`).
     pub fn recv(&self) -> Result<Option<Notification>, Error> {
+        let mut receiving = Receiving::default();
         loop {
-            // The kernel insists on zeroes.
-            let mut buffer = Buffer([0; 256]);
-            // SAFETY: as large as the kernel's structure, checked by `new`.
-            let ret =
-                unsafe { libc::ioctl(self.raw(), libc::SECCOMP_IOCTL_NOTIF_RECV, buffer.0.as_mut_ptr()) };
-            if ret == 0 {
-                // SAFETY: aligned to 8, at least as large, filled in, and of integers only.
-                let notif = unsafe { buffer.0.as_ptr().cast::<libc::seccomp_notif>().read() };
-                return Ok(Some(Notification {
-                    id: NotifyId(notif.id),
-                    tid: notif.pid,
-                    data: SeccompData {
-                        nr: notif.data.nr.cast_unsigned(),
-                        arch: notif.data.arch,
-                        ip: notif.data.instruction_pointer,
-                        args: notif.data.args,
-                    },
-                }));
-            }
-            match errno() {
-                libc::EINTR => {}
-                // Either a caller died between its wake-up and our look, or there is nobody left.
-                libc::ENOENT => {
-                    if self.wait(Some(Duration::ZERO))? == Readiness::Ended {
-                        return Ok(None);
-                    }
-                }
-                _ => return Err(Error::last("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", "not a seccomp listener?")),
+            let said = match receiving.ask() {
+                Ask::Receive => self.ask()?,
+                Ask::Look if self.wait(Some(Duration::ZERO))? == Readiness::Ended => Said::Ended,
+                Ask::Look => Said::NotEnded,
+            };
+            match receiving.said(said) {
+                Next::Ask(_) => {}
+                Next::Call(call) => return Ok(Some(call)),
+                Next::Ended => return Ok(None),
             }
         }
+    }
+
+    fn ask(&self) -> Result<Said<Notification>, Error> {
+        // The kernel insists on zeroes.
+        let mut buffer = Buffer([0; 256]);
+        // SAFETY: as large as the kernel's structure: there is no listener without [`Supported`].
+        let ret = unsafe { libc::ioctl(self.raw(), libc::SECCOMP_IOCTL_NOTIF_RECV, buffer.0.as_mut_ptr()) };
+        if ret != 0 {
+            return match errno() {
+                libc::EINTR => Ok(Said::Interrupted),
+                libc::ENOENT => Ok(Said::Missing),
+                _ => Err(Error::last("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", "not a seccomp listener?")),
+            };
+        }
+        // SAFETY: aligned to 8, at least as large, filled in, and of integers only.
+        let notif = unsafe { buffer.0.as_ptr().cast::<libc::seccomp_notif>().read() };
+        Ok(Said::Call(Notification {
+            id: NotifyId(notif.id),
+            tid: notif.pid,
+            data: SeccompData {
+                nr: notif.data.nr.cast_unsigned(),
+                arch: notif.data.arch,
+                ip: notif.data.instruction_pointer,
+                args: notif.data.args,
+            },
+        }))
     }
 
     /// Wait until there is something to receive, at most `timeout` (`None`: for ever).

@@ -21,6 +21,23 @@ pub fn open(pid: i32) -> Result<OwnedFd, Error> {
     new_fd(ret, "pidfd_open", "needs Linux 5.3 and a running process")
 }
 
+/// Hold a thread by its id (`PIDFD_THREAD`, Linux 6.9); before that kernel, the process it belongs to.
+///
+/// # Errors
+///
+/// `ESRCH` when there is none, `EINVAL` when it is none and cannot be looked up in `/proc`.
+pub fn open_thread(tid: i32) -> Result<OwnedFd, Error> {
+    const PIDFD_THREAD: usize = libc::O_EXCL as usize;
+    // SAFETY: takes no pointers.
+    let ret = unsafe { libc::syscall(libc::SYS_pidfd_open, tid, PIDFD_THREAD) };
+    if ret >= 0 || crate::raw::errno() != libc::EINVAL {
+        return new_fd(ret, "pidfd_open", "needs Linux 5.3 and a running thread");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
+    let leader = status.lines().find_map(|l| l.strip_prefix("Tgid:")?.trim().parse().ok());
+    open(leader.unwrap_or(tid))
+}
+
 /// A copy of descriptor `number` of the process (`pidfd_getfd(2)`, Linux 5.6), closed on execution.
 ///
 /// # Errors

@@ -3,12 +3,14 @@
 //! * [`decode`]: a call in words, with what its pointers point to;
 //! * [`evidence`]: calls found in audit records and core dumps;
 //! * [`learn`]: what was called, recorded, and the policy that permits it;
-//! * [`remedy`]: the rule that would allow a call, and a policy with it.
+//! * [`remedy`]: the rule that would allow a call, and a policy with it;
+//! * [`supervise`]: notified calls, answered by a policy's `on` lines.
 
 pub mod decode;
 pub mod evidence;
 pub mod learn;
 mod observed;
 pub mod remedy;
+pub mod supervise;
 
 pub use observed::Observed;

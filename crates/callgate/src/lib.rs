@@ -1,6 +1,7 @@
 //! Linux system-call filters (seccomp-BPF): write, compile, prove, read back.
 
 pub mod abbreviate;
+pub mod answer;
 mod build;
 pub mod builtin;
 pub mod compare;
@@ -13,6 +14,8 @@ pub mod install;
 pub mod lift;
 pub mod lint;
 pub mod lower;
+#[cfg(feature = "install")]
+pub mod notify;
 pub mod policy;
 pub mod program;
 pub mod render;

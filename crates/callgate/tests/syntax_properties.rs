@@ -1,6 +1,7 @@
 //! Properties of the policy language.
 
-use callgate::syntax::{self, format, parse, print};
+use callgate::answer::{Answer, OnLine, Peer, Place, Ports};
+use callgate::syntax::{self, format, parse, print, print_with};
 use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Errno, Op, Origin, Policy, Rule, Syscall, Width};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -228,6 +229,18 @@ fn nonsense() -> impl Strategy<Value = String> {
         "builtin:strict",
         "O_RDONLY",
         "AF_INET",
+        "open",
+        "read-only",
+        "below",
+        "\"/srv\"",
+        "connect to",
+        "\"*:80\"",
+        "bind 80 as",
+        "8080",
+        "return",
+        "continue-unchecked",
+        "ask",
+        "log",
     ];
     let piece = prop_oneof![
         20 => select(WORDS).prop_map(str::to_string),
@@ -250,9 +263,55 @@ fn survives(text: &str) {
     assert!(!twice.changed);
     let formatted = parse("t.cg", &once, &mut no_files);
     assert_eq!(formatted.policy, parsed.policy, "formatting changed the meaning of {text:?}");
+    assert_eq!(formatted.on_lines, parsed.on_lines, "formatting changed the answers of {text:?}");
     if let Some(policy) = &parsed.policy {
         assert_eq!(Policy::parse(&print(policy)).as_ref(), Ok(policy));
     }
+}
+
+fn peer() -> impl Strategy<Value = Peer> {
+    let ports = prop_oneof![(80..90u16).prop_map(|p| (p, p)), Just((0, u16::MAX)), (1..9u16, 10..99u16)];
+    let net = prop_oneof![
+        any::<u32>().prop_map(|a| std::net::IpAddr::V4(a.into())),
+        any::<u128>().prop_map(|a| std::net::IpAddr::V6(a.into())),
+    ];
+    prop_oneof![
+        (net, ports.clone(), any::<bool>()).prop_map(|(net, (first, last), all)| {
+            let most = if net.is_ipv4() { 32 } else { 128 };
+            let net = if all { if most == 32 { "0.0.0.0" } else { "::" }.parse().unwrap() } else { net };
+            Peer::Net { net, prefix: if all { 0 } else { most }, first, last }
+        }),
+        ports.prop_map(|(first, last)| Peer::AnyIp { first, last }),
+        "/[a-z\\\\\"é]{1,9}".prop_map(Peer::Unix),
+        "[a-z@\\\\]{1,9}".prop_map(Peer::Abstract),
+    ]
+}
+
+/// An answer, with a call it can carry out.
+fn answer() -> impl Strategy<Value = (&'static str, Answer)> {
+    let place = ("/[a-z\\\\\" é]{1,9}", any::<bool>()).prop_map(|(path, below)| Place { path, below });
+    let ports = (any::<u16>(), any::<u16>(), any::<bool>())
+        .prop_map(|(asked, bound, same)| Ports { asked, bound: if same { asked } else { bound } });
+    prop_oneof![
+        (0..4096u16).prop_map(|e| ("read", Answer::Errno(Errno(e)))),
+        any::<i64>().prop_map(|n| ("read", Answer::Return(n))),
+        prop::collection::vec(place, 1..4).prop_map(|p| ("openat", Answer::Open(p))),
+        prop::collection::vec(peer(), 1..4).prop_map(|p| ("connect", Answer::Connect(p))),
+        prop::collection::vec(ports, 1..4).prop_map(|p| ("bind", Answer::Bind(p))),
+        Just(("read", Answer::Log)),
+        Just(("read", Answer::ContinueUnchecked)),
+    ]
+}
+
+fn on_line() -> impl Strategy<Value = OnLine> {
+    (answer(), rule(), any::<bool>()).prop_map(|((call, answer), rule, asks)| {
+        let calls = match answer.calls() {
+            Some(_) => vec![Call::Named(Syscall::from_name(call).unwrap())],
+            None => rule.calls,
+        };
+        let asks = asks && !matches!(answer, Answer::Errno(_) | Answer::Log);
+        OnLine { rule: Rule { calls, action: Action::Notify(0), ..rule }, asks, answer }
+    })
 }
 
 proptest! {
@@ -270,6 +329,16 @@ proptest! {
         prop_assert_eq!(print(&parsed.policy.unwrap()), text);
     }
 
+    #[test]
+    fn on_lines_and_their_text_are_inverses(policy in policy(), lines in prop::collection::vec(on_line(), 1..5)) {
+        let text = print_with(&policy, &lines);
+        let parsed = parse("t.cg", &text, &mut no_files);
+        prop_assert_eq!(parsed.policy.as_ref(), Some(&policy), "{}\n{:#?}", text, parsed.diagnostics);
+        prop_assert_eq!(&parsed.on_lines, &lines, "{}", text);
+        prop_assert_eq!(&format(&text).text, &text);
+        prop_assert!(Policy::parse(&text).is_err());
+    }
+
     /// The text means what the rules mean, to the plain reading of a call as well.
     #[test]
     fn names_mean_their_numbers(rules in prop::collection::vec(meaningful(), 1..6)) {
@@ -285,7 +354,7 @@ proptest! {
 
     #[test]
     fn statements_are_survived(text in nonsense(), start in select(vec![
-        "allow read if ", "allow ", "expect ", "group @g = ", "arch ", "include ", "foreign kill "
+        "on openat if flags == 1 ", "on ", "allow read if ", "allow ", "expect ", "group @g = ", "arch ", "include ", "foreign kill "
     ])) {
         survives(&format!("default kill\n{start}{text}"));
     }

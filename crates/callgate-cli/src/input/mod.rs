@@ -14,6 +14,7 @@ use crate::live;
 use crate::say::Say;
 use crate::tuning::Tuning;
 use callgate::abi::Endian;
+use callgate::answer::OnLine;
 use callgate::program::Code;
 use callgate::program::container::{self, Container, Detected, ReadOptions};
 use callgate::syntax::Parsed;
@@ -72,6 +73,34 @@ impl Input {
             Kind::Own(_, policy) => vec![policy],
             Kind::Foreign(import) => import.policies.iter().map(|p| &p.policy).collect(),
             Kind::Code(_) | Kind::Stack(_) => Vec::new(),
+        }
+    }
+
+    /// What a supervisor answers: the policy's `on` lines.
+    pub(crate) fn on_lines(&self) -> &[OnLine] {
+        match &self.kind {
+            Kind::Own(parsed, _) => &parsed.on_lines,
+            Kind::Foreign(_) | Kind::Code(_) | Kind::Stack(_) => &[],
+        }
+    }
+
+    /// Refuses a policy whose calls somebody must answer.
+    pub(crate) fn needs_no_supervisor(&self) -> Result<(), Failure> {
+        let Some(line) = self.on_lines().first() else { return Ok(()) };
+        Err(Failure::input(format!(
+            "{}: an `on` line needs somebody who answers: run the command with `callgate supervise {}`, or with \
+             `run --agent SOCKET`",
+            line.rule.origin, self.name
+        )))
+    }
+
+    /// Says that what becomes of the input has no place for its `on` lines.
+    pub(crate) fn leave_on_lines(&self, say: &Say) {
+        if let Some(line) = self.on_lines().first() {
+            say.error(&format!(
+                "{}: the `on` lines are no part of a program: they are answered by `callgate supervise`",
+                line.rule.origin
+            ));
         }
     }
 
@@ -196,7 +225,8 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
 
 /// Whether the first statement begins as those of callgate's language do.
 fn is_policy(bytes: &[u8]) -> bool {
-    const WORDS: [&str; 8] = ["action", "allow", "arch", "default", "errno", "foreign", "group", "include"];
+    const WORDS: [&str; 10] =
+        ["action", "allow", "arch", "default", "errno", "foreign", "group", "include", "notify", "on"];
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
     let word = lines.next().and_then(|l| l.split([' ', '(']).next());

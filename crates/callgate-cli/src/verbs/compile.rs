@@ -12,6 +12,7 @@ use callgate::program::container::{self, Container};
 pub(crate) fn compile(args: &Compile, say: &Say) -> Outcome {
     let input = Input::read(&args.policy, &args.reading, say)?;
     let program = input.tuned(&args.tuning)?;
+    input.leave_on_lines(say);
     write_code(&Code::from(&program), args.to, input.arch(), &args.output)?;
     Ok(0)
 }

@@ -14,6 +14,7 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
     let format = match args.to {
         From::Container(form) => {
+            input.leave_on_lines(say);
             write_code(&Code::from(&input.program()?), form, input.arch(), &args.output)?;
             return Ok(0);
         }
@@ -21,8 +22,23 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
     };
     let policy = one_policy(&input, say)?;
     if format == Format::Callgate {
-        args.output.text(&callgate::syntax::print(&policy))?;
+        args.output.text(&callgate::syntax::print_with(&policy, input.on_lines()))?;
         return Ok(0);
+    }
+    if let Some(line) = input.on_lines().first() {
+        let loss = format!(
+            "{}: {} has no `on` lines: another supervisor must answer",
+            line.rule.origin,
+            format.name()
+        );
+        if !args.lossy && !args.weaker {
+            let mut failure = Failure::input(loss);
+            failure
+                .messages
+                .push("--lossy accepts what makes nothing weaker, --weaker everything".to_owned());
+            return Err(failure);
+        }
+        say.error(&loss);
     }
     let mut options = Options {
         file: Some(input.name.as_str().into()),

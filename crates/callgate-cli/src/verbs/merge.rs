@@ -15,6 +15,7 @@ pub(crate) fn merge(args: &Merge, say: &Say) -> Outcome {
     for name in &args.inputs {
         let input = Input::read(name, &args.reading, say)?;
         let program = input.program()?;
+        input.leave_on_lines(say);
         instructions += program.len();
         if *endian.get_or_insert(program.endian()) != program.endian() {
             return Err(input.failure("is for the other byte order than the inputs before it"));

@@ -17,6 +17,7 @@ pub(crate) mod merge;
 pub(crate) mod optimize;
 pub(crate) mod prove;
 pub(crate) mod run;
+pub(crate) mod supervise;
 pub(crate) mod syscalls;
 pub(crate) mod test;
 pub(crate) mod why;

@@ -12,6 +12,7 @@ use callgate::{EmitError, Program};
 pub(crate) fn optimize(args: &Optimize, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
     let program = input.program()?;
+    input.leave_on_lines(say);
     let tuned = args.tuning.read()?;
     let filter = program.lift().map_err(|e| input.failure(e))?;
     let tidied = tidy(&program);

@@ -112,6 +112,8 @@ codes! {
         UNCACHED 179 Note "permitted calls that the kernel cannot cache";
         DEEP 180 Note "a frequent call runs many instructions";
         UNKNOWN_MEANING 181 Error "what the program means could not be determined";
+        ON_UNREACHED 182 Warning "an `on` line about calls that no rule hands over";
+        ON_UNCOVERED 183 Warning "a call that is handed over and that no `on` line answers";
     }
     Comment {
         ALLOW_SYNTAX 190 Warning "an allow comment that cannot be read";

@@ -66,6 +66,8 @@ pub(super) enum Place {
     Witness,
     /// The rule with this index in this layer.
     Rule(usize, usize),
+    /// The `on` line with this index in this layer.
+    On(usize, usize),
     /// The line that begins with this word.
     Setting(&'static str),
     /// Nowhere in particular.

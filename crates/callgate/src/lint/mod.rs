@@ -22,6 +22,7 @@
 mod abi;
 mod action;
 mod allow;
+mod answers;
 mod codes;
 mod coverage;
 mod finding;
@@ -100,6 +101,7 @@ pub fn lint(subject: &Subject<'_>, options: &Options) -> Vec<Finding> {
         action::check(view, &layers, &mut drafts);
     }
     rule::check(&layers, &mut drafts);
+    answers::check(&layers, &mut drafts);
     structure::check(view.as_ref(), &layers, &mut drafts);
     finish::finish(drafts, view.as_ref(), &layers, options)
 }

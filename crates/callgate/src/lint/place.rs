@@ -85,6 +85,10 @@ pub(super) fn of(place: &Place, witness: Option<&SeccompData>, layers: &[Loaded<
             let layer = &layers[*layer];
             layer.policy.map(|p| rule(p, layer.parsed, *i)).unwrap_or_default()
         }
+        Place::On(layer, i) => layers[*layer].parsed.map_or_else(Written::default, |parsed| {
+            let origin = parsed.on_lines.get(*i).map(|l| l.rule.origin.clone());
+            Written { span: origin.as_ref().and_then(|o| parsed.span_of(o)), origin }
+        }),
         Place::Setting(word) => Written {
             span: match layers {
                 [layer] => layer.parsed.and_then(|p| setting(p, word)),

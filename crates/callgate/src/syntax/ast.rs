@@ -1,7 +1,8 @@
 //! Statements as written: shapes and places. Names stay places in the text until they are looked up.
 
 use super::lexer::Loc;
-use callgate_abi::{Action, Width};
+use crate::answer::Ports;
+use callgate_abi::{Action, Errno, Width};
 
 /// One statement.
 pub(crate) struct Statement {
@@ -25,6 +26,8 @@ pub(crate) enum Kind {
     Include { loc: Loc, path: String },
     /// `expect read(0) allow`
     Expect(Expect),
+    /// `on mkdirat errno(EPERM)`
+    On(On),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,6 +132,36 @@ pub(crate) enum ExprKind {
     Complement(Box<Expr>),
     /// `a | b`
     Or(Vec<Expr>),
+}
+
+/// Calls, and what a supervisor answers.
+pub(crate) struct On {
+    pub(crate) rule: Rule,
+    /// Written `ask`.
+    pub(crate) asks: bool,
+    pub(crate) reply: Reply,
+}
+
+pub(crate) struct Reply {
+    pub(crate) loc: Loc,
+    pub(crate) kind: ReplyKind,
+}
+
+pub(crate) enum ReplyKind {
+    Errno(Errno),
+    Return(i64),
+    /// `below` and the path.
+    Open(Vec<(bool, Text)>),
+    Connect(Vec<Text>),
+    Bind(Vec<Ports>),
+    Log,
+    ContinueUnchecked,
+}
+
+/// A string, without quotes and escapes.
+pub(crate) struct Text {
+    pub(crate) loc: Loc,
+    pub(crate) text: String,
 }
 
 pub(crate) struct Expect {

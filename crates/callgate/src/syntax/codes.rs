@@ -55,6 +55,9 @@ codes! {
     INCLUDE_CYCLE 51 "a file that includes itself";
     INCLUDE_DEPTH 52 "includes nested too deeply";
     EXPECT 60 "an expectation about a call that cannot be made";
+    ANSWER 70 "an `on` line without an answer, or with a malformed one";
+    ANSWER_CALL 71 "an answer to calls that it cannot carry out";
+    SUPERVISED 72 "`on` lines where nobody can answer";
 }
 
 #[cfg(test)]

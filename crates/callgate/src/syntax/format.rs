@@ -1,7 +1,7 @@
 //! `callgate fmt`: one way to set blanks, nothing else changed.
 
 use super::lexer::{Kind, Token, lex};
-use super::tree::{Part, STATEMENTS, tree};
+use super::tree::{Part, STATEMENTS, on_arch, tree};
 
 /// A formatted text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
     let mut depth = 0usize;
     let mut before: Option<Token> = None;
     let mut first = true;
-    for token in tokens {
+    for (at, token) in tokens.iter().enumerate() {
         match token.kind {
             Kind::Space => {}
             Kind::Newline | Kind::Comment => {
@@ -76,7 +76,7 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
                     && (spaced(text, before, *token) || !glues(text, before, *token))
                 {
                     let name = token.loc.of(text);
-                    let word = token.kind == Kind::Word && matches!(name, "if" | "on");
+                    let word = token.kind == Kind::Word && (name == "if" || on_arch(text, &tokens[at..]));
                     // Inside brackets, a line that begins like a statement would end this one.
                     let starts = depth > 0 && STATEMENTS.contains(&name);
                     if before.kind == Kind::Comma && !starts

@@ -119,6 +119,7 @@ impl Files {
             let mut targets: Vec<&Target> = Vec::new();
             match &file.statements[*index].kind {
                 Kind::Rule(rule) | Kind::Foreign(rule) => targets.extend(&rule.targets),
+                Kind::On(on) => targets.extend(&on.rule.targets),
                 Kind::Group { targets: members, .. } => targets.extend(members),
                 Kind::Arch(_) | Kind::Setting(..) | Kind::Include { .. } | Kind::Expect(_) => {}
             }

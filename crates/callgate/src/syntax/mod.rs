@@ -20,14 +20,16 @@ pub(crate) mod lexer;
 mod load;
 mod parser;
 mod print;
+mod reply;
 mod report;
 mod resolve;
 mod tree;
 
 pub use codes::CODES;
 pub use format::{Formatted, format};
-pub use print::{action_text, condition_text, print};
+pub use print::{action_text, condition_text, on_line_text, print, print_with};
 
+use crate::answer::OnLine;
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 use crate::policy::{Origin, Policy};
 use callgate_abi::{Action, Arch, SeccompData, Syscall};
@@ -55,6 +57,8 @@ pub struct Parsed {
     pub foreign_spans: Vec<Span>,
     /// The cases of its `expect` lines.
     pub expects: Vec<Expect>,
+    /// What a supervisor answers: its `on` lines. The policy is the same without them.
+    pub on_lines: Vec<OnLine>,
     /// What is wrong with it, by file and place.
     pub diagnostics: Vec<Diagnostic>,
     /// The files it consists of, the main one first.
@@ -104,6 +108,7 @@ pub fn parse(name: &str, text: &str, loader: &mut Loader<'_>) -> Parsed {
         rule_spans: if failed { Vec::new() } else { resolved.rule_spans },
         foreign_spans: if failed { Vec::new() } else { resolved.foreign_spans },
         expects: resolved.expects,
+        on_lines: resolved.on_lines,
         diagnostics: report.finish(&sources),
         sources,
     }
@@ -149,10 +154,17 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the text.
+    /// Everything that is wrong with the text; `on` lines, too, which a policy alone cannot keep.
     pub fn parse(text: &str) -> Result<Policy, ParseError> {
         let refuse = |_: &str, _: &str| Err("this policy comes from no file".to_string());
-        let parsed = parse("<policy>", text, &mut { refuse });
+        let mut parsed = parse("<policy>", text, &mut { refuse });
+        if let (Some(line), true) = (parsed.on_lines.first(), parsed.policy.is_some()) {
+            let message = "`on` lines are answered by a supervisor, and a policy alone has none";
+            let mut diagnostic = Diagnostic::error(codes::SUPERVISED, message);
+            diagnostic.span = parsed.span_of(&line.rule.origin);
+            parsed.diagnostics.push(diagnostic.help("read the text with `syntax::parse`"));
+            parsed.policy = None;
+        }
         parsed.policy.ok_or(ParseError { diagnostics: parsed.diagnostics })
     }
 }

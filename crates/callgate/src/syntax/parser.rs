@@ -18,7 +18,7 @@ pub(crate) fn parse(source: &Source, tree: &Tree, report: &mut Report) -> Vec<St
         let Part::Statement(range) = part else { continue };
         tokens.clear();
         tokens.extend(tree.tokens[range.clone()].iter().filter(|t| !t.kind.is_trivia()));
-        let mut parser = Parser { source, tokens: &tokens, at: 0, depth: 0, report };
+        let mut parser = Parser { source, tokens: &tokens, at: 0, depth: 0, ends_with_answer: false, report };
         if let Some(kind) = parser.statement() {
             let loc = tokens[0].loc.to(tokens[tokens.len() - 1].loc);
             statements.push(Statement { loc, kind });
@@ -34,6 +34,8 @@ pub(crate) struct Parser<'a> {
     at: usize,
     /// How deeply nested the place is.
     pub(crate) depth: u32,
+    /// Whether an answer follows the calls and their condition.
+    pub(crate) ends_with_answer: bool,
     report: &'a mut Report,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Parser<'a> {
             (Kind::Word, "group") => self.group()?,
             (Kind::Word, "include") => self.include()?,
             (Kind::Word, "expect") => self.expect_statement()?,
+            (Kind::Word, "on") => Stmt::On(self.on_line()?),
             (Kind::Word, word) if STATEMENTS.contains(&word) => {
                 let action = self.action()?;
                 Stmt::Rule(self.rule(action)?)
@@ -112,7 +115,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn rule(&mut self, action: Action) -> Option<Rule> {
+    pub(crate) fn rule(&mut self, action: Action) -> Option<Rule> {
         let targets = self.targets()?;
         let on = if self.eat_word("on") { self.arches()? } else { Vec::new() };
         let mut unchecked = false;
@@ -137,6 +140,12 @@ impl<'a> Parser<'a> {
     fn include(&mut self) -> Option<Stmt> {
         self.at += 1;
         let loc = self.expect(Kind::Str, "a quoted file name")?.loc;
+        let path = self.unquoted(loc)?;
+        Some(Stmt::Include { loc, path })
+    }
+
+    /// What a string says.
+    pub(crate) fn unquoted(&mut self, loc: Loc) -> Option<String> {
         let quoted = self.text(loc);
         let mut path = String::new();
         let mut chars = quoted[1..quoted.len() - 1].chars();
@@ -149,7 +158,7 @@ impl<'a> Parser<'a> {
                 c => c,
             });
         }
-        Some(Stmt::Include { loc, path })
+        Some(path)
     }
 
     fn expect_statement(&mut self) -> Option<Stmt> {
@@ -200,6 +209,7 @@ impl<'a> Parser<'a> {
                 continue;
             }
             match self.peek() {
+                Some(t) if t.kind == Kind::Word && self.ends_with_answer => return Some(targets),
                 Some(t)
                     if matches!(t.kind, Kind::Word | Kind::Group | Kind::Number)
                         && !self.is_word(t, "on")
@@ -268,7 +278,7 @@ impl<'a> Parser<'a> {
     }
 
     /// An action with its data.
-    fn action(&mut self) -> Option<Action> {
+    pub(crate) fn action(&mut self) -> Option<Action> {
         const ACTIONS: &[&str] =
             &["action", "allow", "errno", "kill", "kill-thread", "log", "notify", "trace", "trap"];
         let token = self.expect(Kind::Word, "an action")?;
@@ -384,6 +394,14 @@ impl<'a> Parser<'a> {
             return self.error(codes::NUMBER, loc, format!("`{text}` is not a number"));
         }
         Some(value)
+    }
+
+    pub(crate) fn source(&self) -> &'a Source {
+        self.source
+    }
+
+    pub(crate) fn report(&mut self) -> &mut Report {
+        self.report
     }
 
     pub(crate) fn text(&self, loc: Loc) -> &'a str {

@@ -1,6 +1,7 @@
 //! Tokens grouped into statements, nothing dropped: the tree that the parser and the formatter share.
 
 use super::lexer::{Kind, Token, lex};
+use callgate_abi::Arch;
 use std::ops::Range;
 
 /// A text's tokens and where its statements lie. The stretches follow one another and cover every
@@ -33,6 +34,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     "kill-thread",
     "log",
     "notify",
+    "on",
     "trace",
     "trap",
     "unknown",
@@ -42,7 +44,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
 /// Groups a text's tokens.
 ///
 /// A statement ends with its line unless the line ends in a comma, an operator or an open bracket, or
-/// the next one begins with `&&`, `||`, `|`, `if`, `on` or a closing bracket. A blank line always
+/// the next one begins with `&&`, `||`, `|`, `if`, `on ARCH` or a closing bracket. A blank line always
 /// ends it, and so does, inside brackets, a line that begins like a statement: one forgotten
 /// bracket must not swallow the file.
 pub(crate) fn tree(text: &str) -> Tree {
@@ -98,7 +100,7 @@ fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize)
     let word = tokens[next].loc.of(text);
     let begins = match tokens[next].kind {
         Kind::AndAnd | Kind::OrOr | Kind::Or | Kind::RParen | Kind::RBrace => true,
-        Kind::Word => matches!(word, "if" | "on"),
+        Kind::Word => word == "if" || on_arch(text, &tokens[next..]),
         _ => false,
     };
     let open = match last.kind {
@@ -122,7 +124,18 @@ fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize)
     (begins || open || inside).then_some(next)
 }
 
+/// Whether `on` with an architecture comes first: the end of a rule. With anything else it begins a line of
+/// its own.
+pub(crate) fn on_arch(text: &str, tokens: &[Token]) -> bool {
+    let mut words = tokens.iter().filter(|t| !t.kind.is_trivia()).map(|t| t.loc.of(text));
+    let arch = |word: &str| word == "native" || Arch::parse(word).is_some();
+    words.next() == Some("on") && words.next().is_some_and(arch)
+}
+
 fn starts_statement(text: &str, tokens: &[Token], at: usize) -> bool {
+    if on_arch(text, &tokens[at..]) {
+        return false;
+    }
     let keyword = tokens[at].kind == Kind::Word && STATEMENTS.contains(&tokens[at].loc.of(text));
     let after = tokens[at + 1..].iter().find(|t| !t.kind.is_trivia());
     keyword && !after.is_some_and(|t| matches!(t.kind, Kind::Comma | Kind::RBrace | Kind::RParen | Kind::Or))
@@ -168,5 +181,10 @@ mod tests {
         assert_eq!(statements("allow a if\nlog b"), ["allow a if", "log b"]);
         assert_eq!(statements("allow a if x ==\nlog b"), ["allow a if x ==", "log b"]);
         assert_eq!(statements("allow a,\n kill,\n b"), ["allow a , kill , b"]);
+        assert_eq!(statements("allow a\n on x86_64\non b log"), ["allow a on x86_64", "on b log"]);
+        assert_eq!(
+            statements("on a\n on arm\n if x == 1 log\non b log"),
+            ["on a on arm if x == 1 log", "on b log"]
+        );
     }
 }

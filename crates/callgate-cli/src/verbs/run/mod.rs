@@ -1,7 +1,8 @@
 //! `run`: a command under a policy.
 
+mod agent;
 mod log;
-mod pass;
+pub(crate) mod pass;
 mod watch;
 
 use crate::args::Run;
@@ -16,6 +17,10 @@ use callgate_sys::spawn::{self, Command};
 pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     // What is wrong with the policy is bad input, as everywhere; nothing has been executed.
     let input = Input::read(&args.policy, &args.reading, say)?;
+    if args.agent.is_none() {
+        // Nobody would answer.
+        input.needs_no_supervisor()?;
+    }
     if (args.json || args.report_fd.is_some()) && !(args.report || args.complain) {
         return Err(Failure::input("--json and --report-fd go with --report or --complain"));
     }
@@ -25,6 +30,7 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     let (program, mark) = pass::program(&input, &args.tuning)?;
     let flags = Flags { no_new_privs: true, log: args.log, ..Flags::default() };
     let failed = |e: spawn::Failure| Failure::new(e.exit_code(), e);
+    let flags = if args.agent.is_some() { agent::flags(flags) } else { flags };
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);
     if args.exec {
         return Err(failed(command.exec()));
@@ -35,7 +41,12 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     let what = Policy { input: &input };
     // What is in the log before has nothing to do with the command.
     let log = log::Log::open();
-    let child = command.forward_signals().spawn().map_err(failed)?;
+    // Before there is anything that could wait for it.
+    let agent = args.agent.as_deref().map(agent::connect).transpose()?;
+    let mut child = command.forward_signals().spawn().map_err(failed)?;
+    if let Some(agent) = agent {
+        child = agent::hand_over(child, &agent, args)?;
+    }
     let pid = child.pid();
     let outcome = child.wait().map_err(failed)?;
     if outcome.is_sigsys() {

@@ -10,7 +10,7 @@ use std::io::Read;
 /// The program to load, and the mark to execute the command with. A policy that forbids `execve` would stop
 /// the command itself from being executed, so that one call is let through by a random mark in a register
 /// that the kernel does not read, and that nobody else can know.
-pub(super) fn program(input: &Input, tuning: &Tuning) -> Result<(Program, u64), Failure> {
+pub(crate) fn program(input: &Input, tuning: &Tuning) -> Result<(Program, u64), Failure> {
     let tuned = tuning.read()?;
     let program = input.program()?;
     let filter = input.filter()?;

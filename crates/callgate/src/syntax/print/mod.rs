@@ -6,6 +6,7 @@ mod when;
 use super::report::Report;
 use super::resolve::{effective, resolve_rules};
 use super::{format, load};
+use crate::answer::OnLine;
 use crate::policy::{Call, Cond, Policy, Rule};
 use callgate_abi::{Action, Arch, Syscall};
 use names::Naming;
@@ -43,6 +44,27 @@ pub fn print(policy: &Policy) -> String {
         out.push('\n');
     }
     format(&out).text
+}
+
+/// The same, with what a supervisor answers.
+pub fn print_with(policy: &Policy, on_lines: &[OnLine]) -> String {
+    let mut out = print(policy);
+    if !on_lines.is_empty() {
+        out.push('\n');
+    }
+    for line in on_lines {
+        out.push_str(&on_line_text(policy, line));
+        out.push('\n');
+    }
+    format(&out).text
+}
+
+/// An `on` line of this policy.
+pub fn on_line_text(policy: &Policy, line: &OnLine) -> String {
+    let rule = Rule { action: Action::Notify(0), ..line.rule.clone() };
+    let text = rule_text(&rule, &policy.arches, false);
+    let calls = text.strip_prefix("notify").unwrap_or(&text);
+    format!("on{calls} {}{}", if line.asks { "ask " } else { "" }, line.answer)
 }
 
 /// A condition as the language writes it, with the argument names and constants of a call where one is

@@ -6,6 +6,7 @@ mod argument;
 mod conflict;
 mod expect;
 mod groups;
+mod reply;
 mod rule;
 mod settings;
 mod value;
@@ -19,6 +20,7 @@ use super::lexer::Loc;
 use super::load::Files;
 use super::report::{Report, span};
 use super::{Expect, codes};
+use crate::answer::OnLine;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::policy::{Origin, Policy, Rule};
 use callgate_abi::{Action, Arch};
@@ -34,6 +36,7 @@ pub(crate) struct Resolved {
     pub(crate) rule_spans: Vec<Span>,
     pub(crate) foreign_spans: Vec<Span>,
     pub(crate) expects: Vec<Expect>,
+    pub(crate) on_lines: Vec<OnLine>,
 }
 
 /// Resolves a file with all it includes. What cannot be resolved is reported and left out.
@@ -49,6 +52,7 @@ pub(crate) fn resolve(files: &Files, report: &mut Report) -> Resolved {
             Kind::Rule(rule) => resolver.rule(rule, statement.loc),
             Kind::Foreign(rule) => resolver.foreign_rule(rule, statement.loc),
             Kind::Expect(expect) => resolver.expect(expect, statement.loc),
+            Kind::On(on) => resolver.on_line(on, statement.loc),
             Kind::Arch(_) | Kind::Setting(..) | Kind::Group { .. } | Kind::Include { .. } => {}
         }
         if resolver.calls > MAX_CALLS {
@@ -70,6 +74,7 @@ pub(crate) fn resolve(files: &Files, report: &mut Report) -> Resolved {
         rule_spans: resolver.ruled.spans,
         foreign_spans: resolver.foreign.spans,
         expects: resolver.expects,
+        on_lines: resolver.on_lines,
     }
 }
 
@@ -116,6 +121,7 @@ struct Resolver<'a> {
     ruled: Rules,
     foreign: Rules,
     expects: Vec<Expect>,
+    on_lines: Vec<OnLine>,
     /// How many calls have been listed.
     calls: usize,
     /// What has been reported: a rule is looked at once per call and architecture.
@@ -134,6 +140,7 @@ impl<'a> Resolver<'a> {
             ruled: Rules::default(),
             foreign: Rules::default(),
             expects: Vec::new(),
+            on_lines: Vec::new(),
             calls: 0,
             seen: HashSet::new(),
         }

@@ -29,7 +29,7 @@ impl Resolver<'_> {
         self.foreign.rules.extend(rules);
     }
 
-    fn rules_of(&mut self, rule: &ast::Rule, loc: Loc) -> Vec<Rule> {
+    pub(super) fn rules_of(&mut self, rule: &ast::Rule, loc: Loc) -> Vec<Rule> {
         let numbers = rule.targets.iter().any(|t| matches!(t.kind, TargetKind::Numbers(..)));
         let Some(on) = self.on(&rule.on, numbers) else { return Vec::new() };
         let arches = effective(&self.arches, &on);

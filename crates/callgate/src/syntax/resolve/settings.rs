@@ -42,6 +42,7 @@ impl Resolver<'_> {
                 }
                 Kind::Rule(_)
                 | Kind::Foreign(_)
+                | Kind::On(_)
                 | Kind::Group { .. }
                 | Kind::Include { .. }
                 | Kind::Expect(_) => {}
