@@ -88,3 +88,10 @@ pub(crate) fn show(call: &SeccompData) -> String {
     let arch = arch.map_or_else(|| format!("arch {:#x}", call.arch), |a| a.name().to_string());
     format!("{arch} {} ({name}) {:x?}", call.nr, call.args)
 }
+
+/// Calls in words.
+pub(crate) fn show_calls(calls: &[(Arch, Syscall)]) -> String {
+    let words: Vec<String> =
+        calls.iter().map(|(arch, call)| format!("{} {}", arch.name(), call.name())).collect();
+    words.join(", ")
+}
