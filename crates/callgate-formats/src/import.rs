@@ -31,6 +31,8 @@ pub struct Import {
     pub flags: Option<Flags>,
     /// Where the notification descriptor is to be sent, if the file says so.
     pub listener: Option<Listener>,
+    /// Files nobody named that were read with this one, in their order: a unit's drop-ins, a profile's bases.
+    pub beside: Vec<Arc<str>>,
 }
 
 /// A policy with its name in a file that holds several.
@@ -190,6 +192,7 @@ impl Import {
             notes: collect.notes,
             flags: None,
             listener: None,
+            beside: Vec::new(),
         }
     }
 }

@@ -51,5 +51,5 @@ pub use export::{Accept, Export, write};
 pub use host::Capabilities;
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
 pub use minijail::Constants;
-pub use options::{Open, Options, Runtime};
+pub use options::{List, Open, Options, Runtime};
 pub use place::{Error, Place, Problem};

@@ -16,7 +16,11 @@
 use callgate::abi::multiplex::Multiplexer;
 use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Op, Origin, Policy, Rule, Syscall, Width};
 use std::cmp::{Ordering, Reverse};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+
+mod overlap;
+
+pub(crate) use overlap::Overlaps;
 
 /// A rule set under construction.
 pub(crate) struct RuleSet {
@@ -80,10 +84,16 @@ impl Refused {
     }
 }
 
+/// The rules of one call.
 #[derive(Default)]
 struct Entry {
     always: Option<(Action, usize)>,
-    chains: Vec<Chain>,
+    /// By their tests: what begins alike lies together. No chain begins another.
+    chains: BTreeMap<Vec<Key>, Chain>,
+    /// Conflicts met so far, with the source each is with: they stay, and are not looked for twice.
+    conflicts: BTreeMap<(Vec<Key>, Action), usize>,
+    /// How many chains were ever added.
+    added: usize,
 }
 
 #[derive(Clone)]
@@ -92,6 +102,28 @@ struct Chain {
     compares: Vec<Compare>,
     action: Action,
     source: usize,
+    /// Its place in the order of insertion.
+    place: usize,
+}
+
+/// A test with an order: argument, kind, operands.
+type Key = (u8, u8, u64, u64);
+
+fn key(compare: &Compare) -> Key {
+    let (kind, a, b) = match compare.op {
+        Op::Eq(v) => (0, v, 0),
+        Op::Ne(v) => (1, v, 0),
+        Op::Lt(v) => (2, v, 0),
+        Op::Le(v) => (3, v, 0),
+        Op::Gt(v) => (4, v, 0),
+        Op::Ge(v) => (5, v, 0),
+        Op::MaskedEq { mask, value } => (6, mask, value),
+    };
+    (compare.arg, kind, a, b)
+}
+
+fn keys(chain: &[Compare]) -> Vec<Key> {
+    chain.iter().map(key).collect()
 }
 
 impl RuleSet {
@@ -150,10 +182,10 @@ impl RuleSet {
         self.entries.entry(target).or_default().add(action, compares, source)
     }
 
-    /// The set as a policy: the first rule that matches decides. The second value lists pairs of
-    /// sources whose conditional rules overlap with different actions, where the library's own answer
-    /// may depend on the order of insertion.
-    pub(crate) fn finish(self) -> (Policy, Vec<(usize, usize)>) {
+    /// The set as a policy: the first rule that matches decides. Beside it, the sources whose
+    /// conditional rules overlap with different actions, where the library's own answer may depend on
+    /// the order of insertion.
+    pub(crate) fn finish(self) -> (Policy, Overlaps) {
         let mut rules = Vec::new();
         if self.arches.contains(&Arch::X86_64)
             && !self.arches.contains(&Arch::X32)
@@ -170,24 +202,19 @@ impl RuleSet {
                 },
             });
         }
-        let mut overlaps = Vec::new();
+        let mut overlaps = Overlaps::default();
         let mut pieces: Vec<Piece> = Vec::new();
         for (target, entry) in &self.entries {
             if let Some((action, source)) = entry.always {
                 pieces.push(Piece { source, chain: &[], action, calls: vec![*target], ordered: false });
                 continue;
             }
-            let mixed = entry.chains.iter().any(|c| c.action != entry.chains[0].action);
-            let mut chains: Vec<&Chain> = entry.chains.iter().collect();
+            let mut chains: Vec<&Chain> = entry.chains.values().collect();
+            chains.sort_by_key(|c| c.place);
+            let mixed = chains.iter().any(|c| c.action != chains[0].action);
             if mixed {
                 chains.sort_by(|a, b| tree_order(&a.compares, &b.compares));
-                for (i, a) in chains.iter().enumerate() {
-                    for b in &chains[i + 1..] {
-                        if a.action != b.action && may_overlap(&a.compares, &b.compares) {
-                            overlaps.push((a.source, b.source));
-                        }
-                    }
-                }
+                overlaps.find(&chains);
             }
             for chain in chains {
                 pieces.push(Piece {
@@ -199,8 +226,6 @@ impl RuleSet {
                 });
             }
         }
-        overlaps.sort_unstable();
-        overlaps.dedup();
         for piece in join(pieces) {
             self.write(&piece, &mut rules);
         }
@@ -280,20 +305,19 @@ struct Piece<'a> {
 /// Joins pieces that differ only in the call, in the order of their sources.
 fn join(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
     let mut joined: Vec<Piece<'_>> = Vec::new();
-    let mut free: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut free: BTreeMap<(usize, Vec<Key>, Action), usize> = BTreeMap::new();
     for piece in pieces {
         let number = matches!(piece.calls[0], Target::Number(_));
         if !piece.ordered && !number {
-            let of_source = free.entry(piece.source).or_default();
-            if let Some(i) = of_source
-                .iter()
-                .copied()
-                .find(|i| joined[*i].chain == piece.chain && joined[*i].action == piece.action)
-            {
-                joined[i].calls.extend(piece.calls);
-                continue;
+            match free.entry((piece.source, keys(piece.chain), piece.action)) {
+                btree_map::Entry::Occupied(same) => {
+                    joined[*same.get()].calls.extend(piece.calls);
+                    continue;
+                }
+                btree_map::Entry::Vacant(free) => {
+                    free.insert(joined.len());
+                }
             }
-            of_source.push(joined.len());
         }
         joined.push(piece);
     }
@@ -308,14 +332,16 @@ impl Entry {
             return Ok(if other == action { Added::Redundant(first) } else { Added::Overruled(first) });
         }
         if compares.is_empty() {
-            let overruled = self.chains.iter().find(|c| c.action != action).map(|c| c.source);
+            let others = self.chains.values().filter(|c| c.action != action);
+            let overruled = others.min_by_key(|c| c.place).map(|c| c.source);
             self.chains.clear();
             self.always = Some((action, source));
             return Ok(overruled.map_or(Added::New, Added::Overrules));
         }
         // A chain that continues another one is inside it; one that is continued by others of the
         // same action takes their place.
-        if let Some(outer) = self.chains.iter().find(|c| compares.starts_with(&c.compares)) {
+        let keys = keys(&compares);
+        if let Some(outer) = (1..=keys.len()).find_map(|n| self.chains.get(&keys[..n])) {
             return if outer.action == action {
                 Ok(Added::Redundant(outer.source))
             } else if outer.compares.len() == compares.len() {
@@ -324,13 +350,23 @@ impl Entry {
                 Ok(Added::Overruled(outer.source))
             };
         }
-        if let Some(inner) =
-            self.chains.iter().find(|c| c.compares.starts_with(&compares) && c.action != action)
-        {
-            return Err(Refused::Conflict(inner.source));
+        let known = self.conflicts.get(&(keys.clone(), action)).copied();
+        let inner = || {
+            let inner = self.chains.range(keys.clone()..).take_while(|(k, _)| k.starts_with(&keys));
+            inner.map(|(_, c)| c).filter(|c| c.action != action).min_by_key(|c| c.place).map(|c| c.source)
+        };
+        if let Some(source) = known.or_else(inner) {
+            self.conflicts.insert((keys, action), source);
+            return Err(Refused::Conflict(source));
         }
-        self.chains.retain(|c| !c.compares.starts_with(&compares));
-        self.chains.push(Chain { compares, action, source });
+        while let Some((inner, _)) = self.chains.range(keys.clone()..).next()
+            && inner.starts_with(&keys)
+        {
+            let inner = inner.clone();
+            self.chains.remove(&inner);
+        }
+        self.chains.insert(keys, Chain { compares, action, source, place: self.added });
+        self.added += 1;
         Ok(Added::New)
     }
 }
@@ -388,41 +424,6 @@ fn rank(op: Op) -> (u8, Reverse<u32>, u64) {
         Op::Gt(v) => (3, Reverse(1), !v),
         Op::Ge(v) => (3, Reverse(1), (!v).saturating_add(1)),
     }
-}
-
-/// Whether one call may match both. Only what is certain counts as apart: two tests of one argument
-/// that exclude each other.
-fn may_overlap(a: &[Compare], b: &[Compare]) -> bool {
-    !a.iter().any(|x| b.iter().any(|y| x.arg == y.arg && exclude(x.op, y.op)))
-}
-
-fn exclude(a: Op, b: Op) -> bool {
-    let (Some(x), Some(y)) = (interval(a), interval(b)) else {
-        return match (a, b) {
-            (Op::Ne(v), Op::Eq(w)) | (Op::Eq(w), Op::Ne(v)) => v == w,
-            (Op::MaskedEq { mask, value }, Op::Eq(v)) | (Op::Eq(v), Op::MaskedEq { mask, value }) => {
-                v & mask != value
-            }
-            (Op::MaskedEq { mask, value }, Op::MaskedEq { mask: m, value: v }) => {
-                value & mask & m != v & mask & m
-            }
-            _ => false,
-        };
-    };
-    x.0.max(y.0) > x.1.min(y.1)
-}
-
-/// The interval a test holds on, if it is one; an empty one is (1, 0).
-fn interval(op: Op) -> Option<(u64, u64)> {
-    Some(match op {
-        Op::Eq(v) => (v, v),
-        Op::Lt(0) | Op::Gt(u64::MAX) => (1, 0),
-        Op::Lt(v) => (0, v - 1),
-        Op::Le(v) => (0, v),
-        Op::Gt(v) => (v + 1, u64::MAX),
-        Op::Ge(v) => (v, u64::MAX),
-        Op::Ne(_) | Op::MaskedEq { .. } => return None,
-    })
 }
 
 /// The multiplexer through which a call can also be made, and the number that selects it there.

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// resolved by the reader: relative ones are relative to the including file's directory.
 pub type Open = Arc<dyn Fn(&Path) -> std::io::Result<String> + Send + Sync>;
 
+/// Names the files of a folder, for readers that look for some: a unit's drop-ins.
+pub type List = Arc<dyn Fn(&Path) -> std::io::Result<Vec<String>> + Send + Sync>;
+
 /// What a reader or writer is told beside the text.
 #[derive(Clone)]
 pub struct Options {
@@ -47,6 +50,11 @@ pub struct Options {
     pub accept: Accept,
     /// How to get at files the file refers to. `None`: such a reference is an error.
     pub open: Option<Open>,
+    /// How to find files that belong to the one read although it does not name them. `None`: the file is
+    /// read alone.
+    pub list: Option<List>,
+    /// Files that hold profiles others are based on (`baseProfileName`), before those beside the file.
+    pub bases: Vec<Arc<str>>,
 }
 
 impl Options {
@@ -67,6 +75,8 @@ impl Options {
             listener: None,
             accept: Accept::Lossless,
             open: None,
+            list: None,
+            bases: Vec::new(),
         }
     }
 }

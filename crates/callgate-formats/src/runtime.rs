@@ -28,7 +28,7 @@ pub(crate) fn compile(
     collect.check()?;
     let sources: Vec<Origin> = (0..profile.rules.len()).map(|i| set.origin(i).clone()).collect();
     let (mut policy, overlaps) = set.finish();
-    for (a, b) in overlaps {
+    for (a, b) in overlaps.pairs {
         collect.note(
             profile.rules[a].place.clone(),
             format!(
@@ -36,6 +36,9 @@ pub(crate) fn compile(
                 sources[b]
             ),
         );
+    }
+    if overlaps.more {
+        collect.note(crate::Place::default(), "more rules overlap than are listed here");
     }
     if matches!(options.runtime, Some(Runtime::Runc | Runtime::Docker | Runtime::Containerd)) {
         let prologue = enosys_prologue(&profile, &policy);

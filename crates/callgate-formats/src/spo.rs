@@ -1,11 +1,13 @@
 //! Kubernetes `SeccompProfile` objects of the Security Profiles Operator: OCI inside YAML.
 
+mod base;
+
 use crate::import::{Collect, Import, Named};
 use crate::options::Options;
-use crate::place::{Error, Problem};
+use crate::place::Error;
 use crate::profile::{self, Dialect};
-use crate::tree::{At, Keys};
-use crate::{Effect, Format, runtime, yaml};
+use crate::tree::{At, Keys, Node};
+use crate::{Format, runtime, yaml};
 use callgate::Arch;
 
 /// Reads every `SeccompProfile` of a YAML file; several are alternatives, named by `metadata.name`.
@@ -18,7 +20,7 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
         if kind.as_ref().and_then(|k| k.string().ok()) != Some("SeccompProfile") {
             continue;
         }
-        let import = object(&at, options)?;
+        let import = object(&at, &documents, options)?;
         match &mut result {
             None => result = Some(import),
             Some(first) => first.append(import),
@@ -27,7 +29,7 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     result.ok_or_else(|| Error::new(crate::Place::default(), "there is no object of kind SeccompProfile"))
 }
 
-fn object(at: &At<'_, '_>, options: &Options) -> Result<Import, Error> {
+fn object(at: &At<'_, '_>, documents: &[Node], options: &Options) -> Result<Import, Error> {
     let mut collect = Collect::new(options);
     let version = at.get("apiVersion");
     let foreign = match &version {
@@ -49,18 +51,12 @@ fn object(at: &At<'_, '_>, options: &Options) -> Result<Import, Error> {
         None => None,
     };
     let Some(spec) = at.get("spec") else { return Err(at.problem("spec is missing").into()) };
-    if let Some(base) = spec.get("baseProfileName") {
-        let base_name = base.string()?;
-        if !base_name.is_empty() {
-            base_profile(&base, base_name, &mut collect);
-        }
-    }
     let disabled = spec.get("state").is_some_and(|s| s.string() == Ok("Disabled"))
         || spec.get("disabled").is_some_and(|d| d.boolean() == Ok(true));
     if disabled {
         collect.note(spec.place(), "the profile is disabled; it is read all the same");
     }
-    let profile = profile::decode(&spec, &Spo { host: options.host }, &mut collect)?;
+    let mut profile = profile::decode(&spec, &Spo { host: options.host }, &mut collect)?;
     if profile.default.is_none() {
         let problem = spec.problem("defaultAction is missing");
         return Err(match foreign {
@@ -81,22 +77,18 @@ fn object(at: &At<'_, '_>, options: &Options) -> Result<Import, Error> {
             );
         }
     }
+    let mut beside = Vec::new();
+    if let Some(base) = base::name(&spec)? {
+        let mut search = base::Search::new(documents, options);
+        if let Some(rules) = search.rules(&base, &mut collect)? {
+            profile.rules = base::union(rules, profile.rules);
+        }
+        beside = search.read;
+    }
     let mut import = runtime::compile(profile, Format::Spo, options, collect)?;
+    import.beside = beside;
     import.policies = import.policies.into_iter().map(|n| Named { name: name.clone(), ..n }).collect();
     Ok(import)
-}
-
-/// What the base profile allows is not in the file.
-fn base_profile(at: &At<'_, '_>, name: &str, collect: &mut Collect) {
-    let what = format!("the base profile {name:.80} is not in this file");
-    if collect.ignores_unknown() {
-        collect.loss(at.place(), format!("{what}; its calls are left out"), Effect::Stricter);
-    } else {
-        collect.problem(
-            Problem::new(at.place(), what)
-                .help("read it together with the calls of the base profile written out"),
-        );
-    }
 }
 
 struct Spo {

@@ -13,6 +13,7 @@ impl Import {
         self.notes.extend(other.notes);
         self.flags = self.flags.or(other.flags);
         self.listener = self.listener.take().or(other.listener);
+        self.beside.extend(other.beside);
     }
 
     /// The filter of the file: its one policy's, or of a stack what the kernel makes of it.

@@ -4,7 +4,8 @@
 mod common;
 
 use callgate::Arch;
-use callgate_formats::{Format, Options, Problem, detect, read};
+use callgate::program::container;
+use callgate_formats::{Constants, Format, Options, Problem, detect, read};
 use common::{corpus, files};
 use std::collections::BTreeMap;
 
@@ -80,4 +81,62 @@ fn seccomp_profile_objects() {
 #[test]
 fn go_seccomp_bpf() {
     assert_eq!(read_all(&["go-seccomp-bpf"], &[Format::GoSeccomp]), []);
+}
+
+/// Programs in the wrappings of other tools: the kernel would take each.
+#[test]
+fn programs() {
+    let Some(corpus) = corpus() else { return };
+    for folder in ["cbpf-raw", "ceccomp-text", "seccomp-tools-asm"] {
+        let (mut read, mut refused) = (0, 0);
+        for path in files(&corpus.join("policies").join(folder)) {
+            let bytes = std::fs::read(&path).unwrap();
+            // The shell code seccomp-tools puts its output into: machine instructions, no filter.
+            if path.ends_with("templates/asm.s390x.asm") {
+                assert!(
+                    bytes.starts_with(b"  .globl install_seccomp") && container::detect(&bytes).is_none()
+                );
+                eprintln!("  {}: assembly of s390x, no filter", path.display());
+                refused += 1;
+                continue;
+            }
+            let options = container::ReadOptions::default();
+            let code =
+                container::read(&bytes, &options).unwrap_or_else(|e| panic!("{path:?}: {}", e[0])).code;
+            code.check().unwrap_or_else(|e| panic!("{path:?}: {e}"));
+            read += 1;
+        }
+        assert!(read > 0, "{folder} is empty");
+        eprintln!("{folder}: {read} read, {refused} refused");
+    }
+}
+
+/// Tables of constants that minijail policies are read with.
+#[test]
+fn constants() {
+    let Some(corpus) = corpus() else { return };
+    let paths = files(&corpus.join("policies/minijail-constants"));
+    for path in &paths {
+        let text = std::fs::read_to_string(path).unwrap();
+        Constants::read(&text).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+    }
+    eprintln!("minijail-constants: {} read, 0 refused", paths.len());
+}
+
+/// No folder of the corpus is passed over.
+#[test]
+fn every_folder_has_a_test() {
+    let Some(corpus) = corpus() else { return };
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let tests: String =
+        ["corpus.rs", "corpus_text.rs"].map(|f| std::fs::read_to_string(here.join(f)).unwrap()).concat();
+    for entry in std::fs::read_dir(corpus.join("policies")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            assert!(
+                tests.contains(&format!("\"{name}\"")) || tests.contains(&format!("policies/{name}\"")),
+                "{name}"
+            );
+        }
+    }
 }

@@ -59,7 +59,7 @@ fn read_all(folder: &str, expected: &[Format], reasons: &[&str]) {
     assert!(!paths.is_empty(), "{folder} is empty");
     let mut counts: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let mut used: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut refusals) = (Vec::new(), Vec::new());
     for path in &paths {
         let name = path.strip_prefix(&corpus).unwrap().display().to_string();
         let bytes = std::fs::read(path).unwrap();
@@ -87,7 +87,10 @@ fn read_all(folder: &str, expected: &[Format], reasons: &[&str]) {
                 for problem in &error.problems {
                     let shown = problem.to_string();
                     match reasons.iter().find(|r| shown.contains(**r)) {
-                        Some(reason) => *used.entry(reason).or_default() += 1,
+                        Some(reason) => {
+                            *used.entry(reason).or_default() += 1;
+                            refusals.push(shown);
+                        }
                         None => wrong.push(shown),
                     }
                 }
@@ -99,6 +102,9 @@ fn read_all(folder: &str, expected: &[Format], reasons: &[&str]) {
     }
     for (reason, count) in &used {
         eprintln!("  {count} × {reason}");
+    }
+    for refusal in refusals {
+        eprintln!("  {refusal}");
     }
     assert!(wrong.is_empty(), "{} unexpected:\n{}", wrong.len(), wrong.join("\n"));
     let unused: Vec<&&str> = reasons.iter().filter(|r| !used.contains_key(**r)).collect();

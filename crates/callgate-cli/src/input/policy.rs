@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::reading::Reading;
-use super::source::{loader, read_file};
+use super::source::{loader, names_in, read_file};
 use crate::failure::Failure;
 use crate::say::Say;
 use callgate::{Arch, Policy, syntax};
@@ -70,9 +70,15 @@ pub(super) fn foreign(
     options.open = Some(Arc::new(|path: &Path| {
         String::from_utf8(read_file(path)?).map_err(|_| std::io::Error::other("not text"))
     }));
+    options.list = Some(Arc::new(names_in));
+    options.bases = reading.base.iter().map(|name| name.as_str().into()).collect();
     let import = callgate_formats::read(text, format, &options).map_err(Failure::input)?;
+    for other in &import.beside {
+        say.line(&format!("callgate: {name}: read together with {other}"));
+    }
     for loss in &import.losses {
-        say.line(&format!("callgate: {}: {} ({:?})", loss.place, loss.what, loss.effect));
+        let at = if loss.place.line == 0 { " " } else { "" };
+        say.line(&format!("callgate: {name}:{at}{loss}"));
     }
     if import.policies.len() > 1 && !import.stack && !reading.every {
         let names: Vec<_> = import.policies.iter().filter_map(|p| p.name.as_deref()).collect();

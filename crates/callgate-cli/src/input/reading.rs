@@ -21,6 +21,9 @@ pub(crate) struct Reading {
     /// Whose reading is meant where implementations of a format differ
     #[arg(long, value_name = "RUNTIME", value_parser = runtime, help_heading = "Reading", hide_short_help = true)]
     pub(crate) as_runtime: Option<Runtime>,
+    /// A file with the profile that `baseProfileName` names, before those beside the input
+    #[arg(long, value_name = "FILE", help_heading = "Reading", hide_short_help = true)]
+    pub(crate) base: Vec<String>,
     /// Leave out names nobody knows instead of refusing the file
     #[arg(long, help_heading = "Reading", hide_short_help = true)]
     pub(crate) ignore_unknown: bool,

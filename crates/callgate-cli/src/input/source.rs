@@ -132,11 +132,22 @@ fn limited(name: String, bytes: Vec<u8>, pick: Option<Arc<str>>) -> Result<Sourc
 pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = std::fs::File::open(path)?;
     if file.metadata()?.is_dir() {
-        return Err(std::io::Error::other("is a directory"));
+        let drop_ins = path.to_string_lossy().trim_end_matches('/').ends_with(".d");
+        return Err(std::io::Error::other(match drop_ins {
+            true => "is a directory; name the unit, and its drop-ins are read with it",
+            false => "is a directory",
+        }));
     }
     let mut bytes = Vec::new();
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The names of what is in a folder.
+pub(super) fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let names = std::fs::read_dir(folder)?.map(|e| e.map(|e| e.file_name()));
+    Ok(names.collect::<Result<Vec<_>, _>>()?.into_iter().filter_map(|n| n.into_string().ok()).collect())
 }
 
 /// Bytes as text, or where they are none.

@@ -238,7 +238,7 @@ fn layers(input: &Input) -> Vec<Layer<'_>> {
     }
 }
 
-/// What the reader of another notation left out.
+/// What the reader of another notation left out, or found worth saying.
 fn dropped(input: &Input) -> Vec<Finding> {
     let Kind::Foreign(import) = &input.kind else { return Vec::new() };
     let finding = |loss: &callgate_formats::Loss| {
@@ -256,7 +256,14 @@ fn dropped(input: &Input) -> Vec<Finding> {
         };
         Finding { origin: Some(origin), ..Finding::from(diagnostic) }
     };
-    import.losses.iter().map(finding).collect()
+    let note = |note: &callgate_formats::Note| {
+        finding(&callgate_formats::Loss {
+            place: note.place.clone(),
+            what: note.what.clone(),
+            effect: Effect::None,
+        })
+    };
+    import.losses.iter().map(finding).chain(import.notes.iter().map(note)).collect()
 }
 
 /// The files below a directory that are policies or filters, by name.

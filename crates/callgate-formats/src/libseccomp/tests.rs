@@ -97,7 +97,7 @@ fn the_higher_argument_decides_whatever_the_order() {
             set.add(call("read"), *action, &[*test], i).unwrap();
         }
         let (policy, overlaps) = set.finish();
-        assert_eq!(overlaps.len(), 1);
+        assert_eq!(overlaps.pairs.len(), 1);
         assert_eq!(eval(&policy, Arch::X86_64, "read", [5, 3]), Action::ALLOW);
         assert_eq!(eval(&policy, Arch::X86_64, "read", [5, 4]), ERRNO);
         assert_eq!(eval(&policy, Arch::X86_64, "read", [4, 4]), Action::KILL_PROCESS);
@@ -222,5 +222,87 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// Chains of one call, made by adding them.
+fn overlaps(rules: &[(Action, Vec<Compare>)]) -> Overlaps {
+    let mut set = RuleSet::new(Action::KILL_PROCESS, vec![Arch::X86_64]);
+    for (action, compares) in rules {
+        let source = set.source(Origin::default());
+        let _ = set.add(call("read"), *action, compares, source);
+    }
+    set.finish().1
+}
+
+/// Many rules are compared with those they can meet, not with all.
+#[test]
+fn rules_that_are_apart_are_never_compared() {
+    const MANY: u64 = 50_000;
+    let rules = |test: &dyn Fn(u64) -> Vec<Compare>| -> Vec<(Action, Vec<Compare>)> {
+        (0..MANY).map(|i| (if i % 2 == 0 { ERRNO } else { ENOSYS }, test(i))).collect()
+    };
+    for apart in [
+        rules(&|i| vec![eq(0, i)]),
+        rules(&|i| vec![eq(0, 1), eq(1, i)]),
+        rules(&|i| vec![Compare { arg: 0, op: Op::Ne(MANY) }, eq(1, i)]),
+    ] {
+        let found = overlaps(&apart);
+        assert_eq!((found.pairs.len(), found.more, found.tests()), (0, false, 0));
+    }
+    // One that meets all, and all that meet all.
+    let mut one = rules(&|i| vec![eq(0, i)]);
+    one.truncate(900);
+    one.push((Action::ALLOW, vec![eq(1, 0)]));
+    let found = overlaps(&one);
+    assert_eq!((found.pairs.len(), found.more), (900, false));
+    assert!(found.tests() < 2000, "{}", found.tests());
+    let found = overlaps(&rules(&|i| vec![Compare { arg: 0, op: Op::Ge(i + 1) }]));
+    assert!(found.more && found.pairs.len() == 1000);
+}
+
+/// Conflicts are found without looking at every rule again, and adding is no search.
+#[test]
+fn many_rules_are_added() {
+    let mut set = RuleSet::new(Action::KILL_PROCESS, vec![Arch::X86_64]);
+    let source = set.source(Origin::default());
+    for i in 0..50_000 {
+        assert_eq!(set.add(call("read"), ERRNO, &[eq(0, 1), eq(1, i)], source), Ok(Added::New));
+    }
+    set.add(call("read"), ENOSYS, &[eq(0, 1), eq(2, 0)], source).unwrap();
+    for _ in 0..50_000 {
+        assert_eq!(set.add(call("read"), ERRNO, &[eq(0, 1)], source), Err(Refused::Conflict(0)));
+    }
+    assert_eq!(set.add(call("read"), ENOSYS, &[], source), Ok(Added::Overrules(0)));
+}
+
+proptest! {
+    /// The sweep finds the pairs that comparing everything with everything finds.
+    #[test]
+    fn overlaps_are_those_of_all_pairs(
+        rules in prop::collection::vec((0u16..3, prop::collection::vec(compare(), 1..3)), 0..12),
+    ) {
+        let rules: Vec<(Action, Vec<Compare>)> =
+            rules.into_iter().map(|(n, c)| (Action::Errno(Errno(n)), c)).collect();
+        let mut set = RuleSet::new(Action::KILL_PROCESS, vec![Arch::X86_64]);
+        for (i, (action, compares)) in rules.iter().enumerate() {
+            set.source(Origin::default());
+            let _ = set.add(call("read"), *action, compares, i);
+        }
+        let mut chains: Vec<&Chain> =
+            set.entries.get(&call("read")).map(|e| e.chains.values().collect()).unwrap_or_default();
+        chains.sort_by_key(|c| c.place);
+        chains.sort_by(|a, b| tree_order(&a.compares, &b.compares));
+        let mut all = std::collections::BTreeSet::new();
+        for (i, a) in chains.iter().enumerate() {
+            for b in &chains[i + 1..] {
+                if a.action != b.action && overlap::may_overlap(&a.compares, &b.compares) {
+                    all.insert((a.source, b.source));
+                }
+            }
+        }
+        let mut found = Overlaps::default();
+        found.find(&chains);
+        prop_assert_eq!(found.pairs, all);
     }
 }

@@ -28,10 +28,13 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     collect.check()?;
     let lines: Vec<u32> = set.origins().iter().map(|o| o.line).collect();
     let (policy, overlaps) = set.finish();
-    for (a, b) in overlaps {
+    for (a, b) in overlaps.pairs {
         let what =
             format!("overlaps with line {}, which has another action; libseccomp's order decides", lines[a]);
         collect.note(source.place(Pos { line: lines[b], col: 1 }), what);
+    }
+    if overlaps.more {
+        collect.note(source.place(start), "more rules overlap than are listed here");
     }
     Ok(Import::one(Format::Lxc, policy, collect))
 }

@@ -4,10 +4,10 @@
 //!
 //! Source: systemd 262, `src/shared/seccomp-util.c`.
 
+use super::files::{Files, Spot};
 use super::settings::{ALL_NAMESPACES, CallList, Denial, NAMESPACES, Settings};
 use crate::import::{Collect, Effect, Named};
 use crate::options::Options;
-use crate::scan::{Pos, Source};
 use callgate::abi::Kernel;
 use callgate::abi::{constant, group::Group};
 use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Errno, Op, Origin, Policy, Rule, Syscall, Width};
@@ -20,7 +20,7 @@ const EAFNOSUPPORT: Action = Action::Errno(Errno(97));
 /// The policies, in the order in which systemd installs the filters.
 pub(super) fn filters(
     settings: &Settings,
-    source: &Source,
+    source: &Files,
     options: &Options,
     collect: &mut Collect,
 ) -> Vec<Named> {
@@ -53,7 +53,7 @@ pub(super) fn filters(
     }
     build.architectures(settings, options.host);
     if let Some(pos) = switch("LockPersonality") {
-        build.personality(pos);
+        build.personality(pos, settings.personality.unwrap_or(0));
     }
     if let Some(pos) = switch("ProtectHostname") {
         let calls = ["sethostname", "setdomainname"].into_iter().filter_map(Syscall::from_name);
@@ -96,7 +96,7 @@ pub(super) fn local_arches(host: Arch) -> &'static [Arch] {
 }
 
 struct Build<'a> {
-    source: &'a Source,
+    source: &'a Files,
     /// The architectures that are not blocked yet.
     arches: Vec<Arch>,
     out: Vec<Named>,
@@ -135,7 +135,7 @@ impl Build<'_> {
         self.out.push(Named { name: Some(name.into()), policy });
     }
 
-    fn rule(&self, calls: impl IntoIterator<Item = Syscall>, when: Cond, action: Action, pos: Pos) -> Rule {
+    fn rule(&self, calls: impl IntoIterator<Item = Syscall>, when: Cond, action: Action, pos: Spot) -> Rule {
         Rule {
             calls: calls.into_iter().map(Call::Named).collect(),
             arches: Vec::new(),
@@ -146,16 +146,16 @@ impl Build<'_> {
     }
 
     /// A rule about one call by name.
-    fn one(&self, name: &str, when: Cond, action: Action, pos: Pos) -> Rule {
+    fn one(&self, name: &str, when: Cond, action: Action, pos: Spot) -> Rule {
         self.rule(Syscall::from_name(name), when, action, pos)
     }
 
-    fn denied(&mut self, name: &str, calls: impl IntoIterator<Item = Syscall>, pos: Pos) {
+    fn denied(&mut self, name: &str, calls: impl IntoIterator<Item = Syscall>, pos: Spot) {
         let rule = self.rule(calls, Cond::True, EPERM, pos);
         self.push(name, self.arches.clone(), vec![rule], Action::ALLOW);
     }
 
-    fn denied_group(&mut self, name: &str, group: &str, pos: Option<Pos>) {
+    fn denied_group(&mut self, name: &str, group: &str, pos: Option<Spot>) {
         if let (Some(pos), Some(group)) = (pos, Group::from_name(group)) {
             self.denied(name, group.members(), pos);
         }
@@ -178,7 +178,7 @@ impl Build<'_> {
         self.push("RestrictAddressFamilies", arches, vec![rule], Action::ALLOW);
     }
 
-    fn memory(&mut self, pos: Pos, kernel: Option<Kernel>, collect: &mut Collect) {
+    fn memory(&mut self, pos: Spot, kernel: Option<Kernel>, collect: &mut Collect) {
         let by_prctl = Kernel::new(6, 3);
         if kernel.is_some_and(|k| k >= by_prctl) {
             let what = "MemoryDenyWriteExecute= is done by prctl(PR_SET_MDWE) on Linux 6.3 and later, not by a filter";
@@ -230,7 +230,7 @@ impl Build<'_> {
         self.push("MemoryDenyWriteExecute", arches, rules, Action::ALLOW);
     }
 
-    fn realtime(&mut self, pos: Pos) {
+    fn realtime(&mut self, pos: Spot) {
         // SCHED_OTHER (0), SCHED_BATCH (3) and SCHED_IDLE (5) stay.
         let denied =
             Cond::Any([1, 2, 4].map(|p| arg(1, Op::Eq(p))).into_iter().chain([arg(1, Op::Gt(5))]).collect());
@@ -238,7 +238,7 @@ impl Build<'_> {
         self.push("RestrictRealtime", self.arches.clone(), vec![rule], Action::ALLOW);
     }
 
-    fn suid(&mut self, pos: Pos, host: Arch) {
+    fn suid(&mut self, pos: Spot, host: Arch) {
         // S_ISUID, S_ISGID.
         let either = |index| Cond::Any(vec![has(index, 0o4000), has(index, 0o2000)]);
         let creat = constant::value("O_CREAT", host).unwrap_or(0o100);
@@ -315,9 +315,8 @@ impl Build<'_> {
         self.out.push(Named { name: Some("SystemCallArchitectures".into()), policy });
     }
 
-    fn personality(&mut self, pos: Pos) {
-        // The personality a service starts with, unless Personality= says otherwise.
-        let rule = self.one("personality", arg(0, Op::Ne(0)), EPERM, pos);
+    fn personality(&mut self, pos: Spot, kept: u64) {
+        let rule = self.one("personality", arg(0, Op::Ne(kept)), EPERM, pos);
         self.push("LockPersonality", self.arches.clone(), vec![rule], Action::ALLOW);
     }
 

@@ -1,5 +1,7 @@
 //! systemd's units and drop-ins: `SystemCallFilter=` and every other setting that adds a filter.
 
+mod drop_in;
+mod files;
 mod filters;
 mod read;
 mod settings;

@@ -1,8 +1,9 @@
 //! What a unit's assignments add up to, key by key, as systemd's loader adds them up.
 
+use super::files::{Files, Spot};
+use super::filters::local_arches;
 use super::unit::{Assignment, boolean};
 use crate::import::{Collect, Effect};
-use crate::scan::{Pos, Source};
 use crate::suggest;
 use callgate::abi::{constant, group::Group};
 use callgate::{Arch, Errno, Syscall};
@@ -22,7 +23,7 @@ pub(super) struct CallList {
     pub(super) allow: bool,
     pub(super) calls: BTreeMap<Syscall, Option<Denial>>,
     /// Where the list was last changed.
-    pub(super) pos: Pos,
+    pub(super) pos: Spot,
 }
 
 /// Everything a unit says that adds a system-call filter.
@@ -31,12 +32,15 @@ pub(super) struct Settings {
     pub(super) filter: Option<CallList>,
     pub(super) log: Option<CallList>,
     pub(super) denial: Option<Denial>,
-    pub(super) archs: Option<(BTreeSet<Arch>, Pos)>,
+    pub(super) archs: Option<(BTreeSet<Arch>, Spot)>,
     /// Address families, and whether they are the permitted ones.
-    pub(super) families: Option<(BTreeSet<u64>, bool, Pos)>,
+    pub(super) families: Option<(BTreeSet<u64>, bool, Spot)>,
     /// `CLONE_NEW*` flags that stay permitted.
-    pub(super) namespaces: Option<(u64, Pos)>,
-    pub(super) switches: BTreeMap<&'static str, Pos>,
+    pub(super) namespaces: Option<(u64, Spot)>,
+    pub(super) switches: BTreeMap<&'static str, Spot>,
+    /// The personality the program starts with, as `personality(2)` numbers it; `None` leaves it to the
+    /// service manager's own, 0.
+    pub(super) personality: Option<u64>,
 }
 
 /// `CLONE_NEW*` by the names `RestrictNamespaces=` takes, in the order systemd goes through them.
@@ -74,7 +78,7 @@ const SECTIONS: &[&str] = &["Service", "Socket", "Mount", "Swap", "Scope"];
 /// Adds up a unit's assignments.
 pub(super) fn settings(
     assignments: &[Assignment],
-    source: &Source,
+    source: &Files,
     host: Arch,
     collect: &mut Collect,
 ) -> Settings {
@@ -99,6 +103,7 @@ pub(super) fn settings(
             "SystemCallArchitectures" => reader.architectures(a),
             "RestrictAddressFamilies" => reader.families(a),
             "RestrictNamespaces" => reader.namespaces(a),
+            "Personality" => reader.personality(a),
             "DynamicUser" => {
                 // Implied, whatever RestrictSUIDSGID= itself says.
                 if boolean(&a.value) == Some(true) {
@@ -131,7 +136,7 @@ pub(super) fn settings(
 }
 
 struct Reader<'a> {
-    source: &'a Source,
+    source: &'a Files,
     host: Arch,
     collect: &'a mut Collect,
     out: Settings,
@@ -202,7 +207,7 @@ impl Reader<'_> {
 
     /// One word of a list: on a list of the same kind it is put in, else taken out; a call with an
     /// error number of its own stays on a list of permitted calls, with that number.
-    fn add(&mut self, list: &mut CallList, name: &str, invert: bool, denial: Option<Denial>, pos: Pos) {
+    fn add(&mut self, list: &mut CallList, name: &str, invert: bool, denial: Option<Denial>, pos: Spot) {
         let calls: Vec<Syscall> = match name.strip_prefix('@') {
             Some(group) => match Group::from_name(group).filter(|g| is_systemd(g)) {
                 Some(group) => group.members().collect(),
@@ -327,6 +332,25 @@ impl Reader<'_> {
         self.out.namespaces = Some((kept, a.pos));
     }
 
+    fn personality(&mut self, a: &Assignment) {
+        if a.value.is_empty() {
+            self.out.personality = None;
+            return;
+        }
+        match arch(&a.value, self.host) {
+            Some(arch) if arch == self.host => self.out.personality = Some(0),
+            // PER_LINUX32.
+            Some(arch) if arch.register_bits() == 32 && local_arches(self.host).contains(&arch) => {
+                self.out.personality = Some(8);
+            }
+            _ => {
+                let what =
+                    format!("Personality={}: not one of this architecture; systemd ignores it", a.value);
+                self.collect.note(self.source.place(a.pos), what);
+            }
+        }
+    }
+
     fn switch(&mut self, switch: &'static str, a: &Assignment) {
         match boolean(&a.value) {
             Some(true) => {
@@ -356,11 +380,11 @@ impl Reader<'_> {
         &mut self,
         kind: &str,
         name: &str,
-        pos: Pos,
+        pos: Spot,
         effect: Effect,
         known: impl IntoIterator<Item = &'n str>,
     ) {
-        self.collect.unknown_in(self.source, kind, name, pos, effect, known);
+        self.collect.unknown_in(self.source.of(pos), kind, name, pos.pos, effect, known);
     }
 }
 

@@ -134,3 +134,85 @@ fn errors() {
     assert!(error("SystemCallErrorNumber=0").contains("would let denied calls succeed"));
     assert_eq!(error("Type=simple"), "no setting of this unit adds a system-call filter");
 }
+
+#[test]
+fn the_locked_personality_is_the_one_that_is_set() {
+    let on = |text: &str, v| eval_on(&import(text), Arch::X86_64, "personality", [v, 0, 0, 0, 0, 0]);
+    let text = "LockPersonality=yes\nPersonality=x86";
+    assert_eq!((on(text, 8), on(text, 0)), (Action::ALLOW, errno(1)));
+    let text = "LockPersonality=yes\nPersonality=x86\nPersonality=";
+    assert_eq!((on(text, 8), on(text, 0)), (errno(1), Action::ALLOW));
+    let odd = import("LockPersonality=yes\nPersonality=s390");
+    assert!(odd.notes.iter().any(|n| n.what.contains("systemd ignores it")), "{:?}", odd.notes);
+}
+
+/// A unit among other files; what is read of them, and what comes of it.
+fn beside(name: &str, text: &str, files: &'static [(&str, &str)]) -> Result<Import, crate::Error> {
+    let open = |path: &std::path::Path| {
+        let found = files.iter().find(|f| std::path::Path::new(f.0) == path);
+        found.map(|f| f.1.to_string()).ok_or_else(|| std::io::Error::other("no such file"))
+    };
+    let list = |folder: &std::path::Path| {
+        let inside = files.iter().filter(|f| std::path::Path::new(f.0).parent() == Some(folder));
+        Ok(inside.filter_map(|f| Some(f.0.rsplit_once('/')?.1.to_string())).rev().collect())
+    };
+    let options = Options {
+        file: Some(name.into()),
+        open: Some(std::sync::Arc::new(open)),
+        list: Some(std::sync::Arc::new(list)),
+        ..Options::new(Arch::X86_64)
+    };
+    crate::read(text, crate::Format::Systemd, &options)
+}
+
+#[test]
+fn drop_ins() {
+    const FILES: &[(&str, &str)] = &[
+        ("/usr/lib/systemd/system/a-b.service.d/20-late.conf", "[Service]\nSystemCallFilter=~@mount"),
+        (
+            "/usr/lib/systemd/system/a-b.service.d/10-early.conf",
+            "[Service]\nSystemCallFilter=\nSystemCallFilter=@mount read",
+        ),
+        ("/usr/lib/systemd/system/a-b.service.d/30-hidden.conf", "[Service]\nSystemCallFilter=ptrace"),
+        ("/usr/lib/systemd/system/a-b.service.d/README", "[Service]\nSystemCallFilter=ptrace"),
+        ("/etc/systemd/system/a-.service.d/20-late.conf", "[Service]\nSystemCallFilter=ptrace"),
+        ("/etc/systemd/system/a-b.service.d/30-hidden.conf", ""),
+        (
+            "/etc/systemd/system/service.d/40-all.conf",
+            "SystemCallFilter=ptrace\n[Service]\nSystemCallErrorNumber=EACCES",
+        ),
+    ];
+    let import =
+        beside("/usr/lib/systemd/system/a-b.service", "[Service]\nSystemCallFilter=~read\n[Service]", FILES)
+            .unwrap();
+    let read: Vec<&str> =
+        import.beside.iter().filter_map(|f| f.rsplit_once("system/").map(|f| f.1)).collect();
+    assert_eq!(
+        read,
+        [
+            "a-b.service.d/10-early.conf",
+            "a-b.service.d/20-late.conf",
+            "a-b.service.d/30-hidden.conf",
+            "service.d/40-all.conf"
+        ]
+    );
+    let on = |name| eval_on(&import, Arch::X86_64, name, [0; 6]);
+    assert_eq!(on("read"), Action::ALLOW, "the list began anew");
+    assert_eq!(on("mount"), errno(13), "named in 10, taken out again in 20");
+    assert_eq!(on("ptrace"), errno(13), "three files that do not count");
+    // No section reaches from one file into the next.
+    assert!(import.notes.iter().any(|n| n.what.contains("before the first section")), "{:?}", import.notes);
+    let rules = &import.policies[0].policy.rules;
+    let file = "/usr/lib/systemd/system/a-b.service.d/20-late.conf";
+    assert!(rules.iter().any(|r| r.origin.file.as_deref() == Some(file) && r.origin.line == 2));
+
+    let elsewhere = beside(
+        "units/x.service",
+        "[Service]\nSystemCallFilter=~read",
+        &[("units/x.service.d/a.conf", "[Service]\nSystemCallFilter=~raed")],
+    );
+    let error = elsewhere.unwrap_err().to_string();
+    assert_eq!(error, "units/x.service.d/a.conf:2:1: unknown system call raed; did you mean read?");
+    let alone = beside("y.service", "[Service]\nSystemCallFilter=~read", FILES).unwrap();
+    assert!(alone.beside.is_empty());
+}

@@ -1,8 +1,9 @@
 //! The syntax of unit files: sections, assignments, continued lines, comments.
 
+use super::files::{Files, Spot};
 use crate::import::Collect;
 use crate::place::Error;
-use crate::scan::{Pos, Source};
+use crate::scan::Pos;
 
 /// One `key=value` of a unit.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,20 +12,32 @@ pub(super) struct Assignment {
     pub(super) key: String,
     pub(super) value: String,
     /// Where the key stands.
-    pub(super) pos: Pos,
+    pub(super) pos: Spot,
 }
 
-/// The assignments of a unit, in order.
+/// The assignments of a unit and its drop-ins, in order. A section ends with its file.
 ///
 /// # Errors
 /// A section header that is not closed. Other lines that are no assignments are skipped with a note,
 /// as systemd does.
-pub(super) fn assignments(source: &Source, collect: &mut Collect) -> Result<Vec<Assignment>, Error> {
+pub(super) fn assignments(files: &Files, collect: &mut Collect) -> Result<Vec<Assignment>, Error> {
     let mut out = Vec::new();
+    for file in 0..files.len() {
+        of_file(files, file, &mut out, collect)?;
+    }
+    Ok(out)
+}
+
+fn of_file(
+    files: &Files,
+    file: usize,
+    out: &mut Vec<Assignment>,
+    collect: &mut Collect,
+) -> Result<(), Error> {
     let mut section = String::new();
-    let mut lines = source.lines();
+    let mut lines = files.lines(file);
     while let Some((number, first)) = lines.next() {
-        let pos = Pos { line: number, col: 1 };
+        let pos = Spot { file, pos: Pos { line: number, col: 1 } };
         let text = first.trim();
         if text.is_empty() || text.starts_with(['#', ';']) {
             continue;
@@ -41,18 +54,18 @@ pub(super) fn assignments(source: &Source, collect: &mut Collect) -> Result<Vec<
         }
         if let Some(rest) = text.strip_prefix('[') {
             let Some(name) = rest.strip_suffix(']') else {
-                return Err(source.error(pos, format!("the section header {text} is never closed")));
+                return Err(files.error(pos, format!("the section header {text} is never closed")));
             };
             section = name.to_owned();
             continue;
         }
         let Some((key, value)) = text.split_once('=') else {
             let shown: String = text.chars().take(40).collect();
-            collect.note(source.place(pos), format!("`{shown}` is no assignment; systemd skips the line"));
+            collect.note(files.place(pos), format!("`{shown}` is no assignment; systemd skips the line"));
             continue;
         };
         if section.is_empty() {
-            collect.note(source.place(pos), "an assignment before the first section; systemd skips it");
+            collect.note(files.place(pos), "an assignment before the first section; systemd skips it");
             continue;
         }
         out.push(Assignment {
@@ -62,7 +75,7 @@ pub(super) fn assignments(source: &Source, collect: &mut Collect) -> Result<Vec<
             pos,
         });
     }
-    Ok(out)
+    Ok(())
 }
 
 /// A boolean as units write it.

@@ -1,0 +1,426 @@
+//! Policies that a distribution packages, against what the packages' own programs say of them. What is not
+//! installed is skipped, and said to be.
+
+mod common;
+
+use callgate::abi::Endian;
+use callgate::abi::group::Group;
+use callgate::{Arch, Filter, Program, Syscall};
+use callgate_formats::{Capabilities, Format, Kernel, Options, read};
+use common::{differing, files, show_calls, without, witness};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Whether a file of a package is there; says so if not.
+fn installed(path: &str, package: &str) -> bool {
+    let there = Path::new(path).exists();
+    if !there {
+        eprintln!("skipped: {path} is not there; the package {package} brings it");
+    }
+    there
+}
+
+/// What a program writes to its standard output.
+fn output(command: &mut Command) -> Option<String> {
+    let out = command.output().ok().filter(|o| o.status.success())?;
+    Some(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// A folder that goes when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("callgate-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn native(bytes: &[u8]) -> Filter {
+    Program::from_bytes(bytes, Endian::Little).unwrap().lift().unwrap()
+}
+
+/// The groups `systemd-analyze` lists, each with its calls.
+fn systemd_groups() -> Option<BTreeMap<String, BTreeSet<String>>> {
+    let text = output(Command::new("systemd-analyze").args(["--no-pager", "syscall-filter"]))?;
+    let mut listed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut group = None;
+    for line in text.lines() {
+        let word = line.trim();
+        if line.starts_with('#') {
+            group = None;
+        } else if line.starts_with('@') {
+            group = Some(word.to_string());
+            listed.insert(word.into(), Vec::new());
+        } else if let Some(of) = group.as_ref().and_then(|g| listed.get_mut(g))
+            && !word.is_empty()
+            && !word.starts_with('#')
+        {
+            of.push(word.into());
+        }
+    }
+    let mut groups = BTreeMap::new();
+    for name in listed.keys() {
+        let (mut calls, mut todo) = (BTreeSet::new(), vec![name.clone()]);
+        while let Some(next) = todo.pop() {
+            for word in listed.get(&next).into_iter().flatten() {
+                if word.starts_with('@') {
+                    todo.push(word.clone());
+                } else {
+                    calls.insert(word.clone());
+                }
+            }
+        }
+        groups.insert(name.clone(), calls);
+    }
+    Some(groups)
+}
+
+#[test]
+fn systemd_call_groups() {
+    let Some(groups) = systemd_groups() else {
+        return eprintln!("skipped: no systemd-analyze; the package systemd brings it");
+    };
+    for (name, theirs) in &groups {
+        let ours: BTreeSet<&str> = Group::from_name(&name[1..])
+            .map(|g| g.members().map(Syscall::name).collect())
+            .unwrap_or_default();
+        let more: Vec<&str> = ours.iter().copied().filter(|c| !theirs.contains(*c)).collect();
+        let less: Vec<&str> = theirs.iter().map(|c| c.as_str()).filter(|c| !ours.contains(c)).collect();
+        eprintln!("{name}: {} calls, more {more:?}, less {less:?}", theirs.len());
+    }
+}
+
+/// firejail's compiler.
+const FSECCOMP: &str = "/usr/lib/x86_64-linux-gnu/firejail/fseccomp";
+
+#[test]
+fn firejail_profiles() {
+    if !installed(FSECCOMP, "firejail") {
+        return;
+    }
+    let folder = Folder::new("firejail");
+    let compile = |arguments: &[&str]| -> Option<Filter> {
+        let (file, postponed) = (folder.0.join("filter"), folder.0.join("postponed"));
+        let _ = std::fs::remove_file(&file);
+        let mut command = Command::new(FSECCOMP);
+        for argument in arguments {
+            match *argument {
+                "FILE" => command.arg(&file),
+                "POSTPONED" => command.arg(&postponed),
+                other => command.arg(other),
+            };
+        }
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{arguments:?}: {done:?}");
+        Some(native(&std::fs::read(&file).ok()?))
+    };
+    // The calls it knows: a name it does not know is skipped.
+    let listed = |argument| -> BTreeSet<String> {
+        let text = output(Command::new(FSECCOMP).arg(argument)).unwrap();
+        text.lines().filter_map(|l| l.split_once("- ")).map(|(_, name)| name.trim().to_string()).collect()
+    };
+    let known = [(Arch::X86_64, listed("debug-syscalls")), (Arch::X86, listed("debug-syscalls32"))];
+    let mut lines: BTreeSet<String> = [
+        "seccomp",
+        "seccomp !chroot",
+        "seccomp.drop @clock,mount:ENOENT,$300,read",
+        "seccomp.keep read,write,@io-event",
+        "seccomp.32",
+        "seccomp.32 !modify_ldt",
+        "memory-deny-write-execute",
+        "protocol unix",
+        "protocol unix,inet,inet6,netlink",
+        "restrict-namespaces",
+        "restrict-namespaces user,net",
+    ]
+    .map(String::from)
+    .into();
+    for path in files(Path::new("/etc/firejail")) {
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for line in text.lines() {
+            let line = line.split('#').next().unwrap().trim();
+            if ["seccomp", "protocol", "restrict-namespaces", "memory-deny"]
+                .iter()
+                .any(|w| line.starts_with(w))
+            {
+                lines.insert(line.into());
+            }
+        }
+    }
+    let (mut equal, mut aged, mut wrong) = (0, 0, Vec::new());
+    for line in &lines {
+        let (word, list) = line.split_once(' ').unwrap_or((line, ""));
+        let list = list.trim();
+        let arguments: Vec<&str> = match (word, list) {
+            ("seccomp", "") => vec!["default", "FILE"],
+            ("seccomp", list) => vec!["default", "drop", "FILE", "POSTPONED", list],
+            ("seccomp.drop", list) => vec!["drop", "FILE", "POSTPONED", list],
+            ("seccomp.keep", list) => vec!["keep", "FILE", "POSTPONED", list],
+            ("seccomp.32", "") => vec!["default32", "FILE"],
+            ("seccomp.32", list) => vec!["default32", "drop", "FILE", "POSTPONED", list],
+            ("seccomp.32.drop", list) => vec!["drop32", "FILE", "POSTPONED", list],
+            ("seccomp.32.keep", list) => vec!["keep32", "FILE", "POSTPONED", list],
+            ("memory-deny-write-execute", _) => vec!["memory-deny-write-execute", "FILE"],
+            ("protocol", list) => vec!["protocol", "build", list, "FILE"],
+            ("restrict-namespaces", "") => {
+                vec!["restrict-namespaces", "FILE", "cgroup,ipc,mnt,net,pid,time,user,uts"]
+            }
+            ("restrict-namespaces", list) => vec!["restrict-namespaces", "FILE", list],
+            // The two are for another filter, whose program firejail ships.
+            ("seccomp.block-secondary" | "seccomp-error-action", _) => continue,
+            _ => panic!("{line}: how firejail compiles it is not known here"),
+        };
+        let Some(theirs) = compile(&arguments) else {
+            wrong.push(format!("{line}: no program"));
+            continue;
+        };
+        let policy = match word {
+            "seccomp.drop" | "seccomp.keep" => "seccomp",
+            "seccomp.32.drop" | "seccomp.32.keep" => "seccomp.32",
+            word => word,
+        };
+        let import =
+            read(line, Format::Firejail, &Options { ignore_unknown: true, ..Options::new(Arch::X86_64) })
+                .unwrap_or_else(|e| panic!("{line}: {e}"));
+        let ours = match import.pick(policy) {
+            Ok(named) => named.policy.lower().unwrap(),
+            Err(e) => {
+                wrong.push(format!("{line}: {e}"));
+                continue;
+            }
+        };
+        if ours == theirs {
+            equal += 1;
+            continue;
+        }
+        let newer = differing(&ours, &theirs);
+        let is_new = |(arch, call): &(Arch, Syscall)| {
+            known.iter().any(|(a, names)| a == arch && !names.contains(call.name()))
+        };
+        if newer.iter().all(is_new) && without(&ours, &newer) == without(&theirs, &newer) {
+            aged += 1;
+            eprintln!("  {line}: but for {}", show_calls(&newer));
+        } else {
+            wrong.push(format!("{line}: {}: {}", witness(&ours, &theirs).unwrap(), show_calls(&newer)));
+        }
+    }
+    eprintln!(
+        "firejail: of {} lines {equal} are proved equal to its compiler's output, {aged} but for calls it does not know",
+        lines.len()
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A program that feeds rules to libseccomp and writes what it compiles; names it does not know it lists.
+const COMPILER: &str = r#"
+#include <errno.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void) {
+    static char name[256];
+    static unsigned arches[32];
+    unsigned action, arch, count = 0;
+    int n;
+    scmp_filter_ctx ctx = NULL;
+    while (scanf("%255s", name) == 1) {
+        if (!strcmp(name, "default")) {
+            if (scanf("%x", &action) != 1 || !(ctx = seccomp_init(action))) return 2;
+            arches[count++] = seccomp_arch_native();
+        } else if (!strcmp(name, "arch")) {
+            if (scanf("%x", &arch) != 1) return 3;
+            int done = seccomp_arch_add(ctx, arch);
+            if (done && done != -EEXIST) return 4;
+            if (!done) arches[count++] = arch;
+        } else if (!strcmp(name, "rule")) {
+            struct scmp_arg_cmp compare[6];
+            if (scanf("%x %255s %d", &action, name, &n) != 3 || n > 6) return 5;
+            for (int i = 0; i < n; i++) {
+                unsigned long long a, b;
+                if (scanf("%u %d %llx %llx", &compare[i].arg, (int *)&compare[i].op, &a, &b) != 4) return 6;
+                compare[i].datum_a = a;
+                compare[i].datum_b = b;
+            }
+            for (unsigned i = 0; i < count; i++)
+                if (seccomp_syscall_resolve_name_arch(arches[i], name) == __NR_SCMP_ERROR)
+                    fprintf(stderr, "%x %s\n", arches[i], name);
+            int nr = seccomp_syscall_resolve_name(name);
+            if (nr == __NR_SCMP_ERROR) continue;
+            int done = seccomp_rule_add_array(ctx, action, nr, n, compare);
+            if (done && done != -EACCES) return 7;
+        } else
+            return 8;
+    }
+    return seccomp_export_bpf(ctx, 1) ? 9 : 0;
+}
+"#;
+
+/// What libseccomp makes of rules, and the calls it does not know.
+fn libseccomp(folder: &Folder, rules: &str) -> Option<(Filter, Vec<(Arch, Syscall)>)> {
+    let (source, program) = (folder.0.join("compile.c"), folder.0.join("compile"));
+    if !program.exists() {
+        std::fs::write(&source, COMPILER).unwrap();
+        let gcc = Command::new("gcc").arg(&source).arg("-o").arg(&program).arg("-lseccomp").output();
+        if !gcc.as_ref().is_ok_and(|g| g.status.success()) {
+            eprintln!("skipped: gcc cannot build a program with libseccomp (gcc, libseccomp-dev): {gcc:?}");
+            return None;
+        }
+    }
+    let mut child = Command::new(&program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let rules = rules.to_string();
+    let writer = std::thread::spawn(move || stdin.write_all(rules.as_bytes()));
+    let done = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(done.status.success(), "{:?}", done.status);
+    let errors = String::from_utf8(done.stderr).unwrap();
+    let unknown = errors.lines().filter_map(|l| {
+        let (token, name) = l.split_once(' ')?;
+        let token = u32::from_str_radix(token, 16).ok()?;
+        // libseccomp's own token of x32 is x86_64's without the mark of 64 bits.
+        let arch = if token == 0x4000_003e {
+            Arch::X32
+        } else {
+            Arch::ALL.iter().copied().find(|a| a.token() == token)?
+        };
+        Some((arch, Syscall::from_name(name)?))
+    });
+    Some((native(&done.stdout), unknown.collect()))
+}
+
+/// Compares a policy with what libseccomp makes of its rules; the calls libseccomp is too old to know apart.
+fn same_as_libseccomp(file: &str, ours: &Filter, rules: &str, folder: &Folder) {
+    let Some((theirs, unknown)) = libseccomp(folder, rules) else { return };
+    let found = differing(ours, &theirs);
+    let unexplained: Vec<_> = found.iter().filter(|c| !unknown.contains(c)).copied().collect();
+    assert!(unexplained.is_empty(), "{file}: {}: {:?}", show_calls(&unexplained), witness(ours, &theirs));
+    assert_eq!(witness(&without(ours, &found), &without(&theirs, &found)), None, "{file}");
+    match found.is_empty() {
+        true => eprintln!("{file}: proved equal to libseccomp's program"),
+        false => eprintln!(
+            "{file}: proved equal to libseccomp's program, but for calls it does not know: {}",
+            show_calls(&found)
+        ),
+    }
+}
+
+const ALLOW: u32 = 0x7fff_0000;
+const ERRNO: u32 = 0x0005_0000;
+
+/// The architectures of a container on x86_64, as libseccomp numbers them.
+const ARCHES: &str = "arch c000003e\narch 40000003\narch 4000003e\n";
+
+#[test]
+fn lxc_profile() {
+    let path = "/usr/share/lxc/config/common.seccomp";
+    if !installed(path, "liblxc-common") {
+        return;
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    let import = read(&text, Format::Lxc, &Options::new(Arch::X86_64)).unwrap();
+    let mut rules = format!("default {ALLOW:x}\n{ARCHES}");
+    for line in text.lines().skip(2) {
+        let words: Vec<&str> = line.split('#').next().unwrap().split_whitespace().collect();
+        match words[..] {
+            // EACCES for MNT_FORCE.
+            ["reject_force_umount"] => rules += &format!("rule {:x} umount2 1 1 7 1 1\n", ERRNO | 13),
+            [name, "errno", number] => {
+                rules += &format!("rule {:x} {name} 0\n", ERRNO | number.parse::<u32>().unwrap());
+            }
+            ["[all]"] | [] => {}
+            _ => panic!("{line}"),
+        }
+    }
+    same_as_libseccomp(path, &import.policies[0].policy.lower().unwrap(), &rules, &Folder::new("lxc"));
+}
+
+#[test]
+fn containers_profile() {
+    let path = "/usr/share/containers/seccomp.json";
+    if !installed(path, "golang-github-containers-common") {
+        return;
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let folder = Folder::new("containers");
+    for caps in ["none", "all"] {
+        let options = Options {
+            caps: Some(Capabilities::parse(caps).unwrap()),
+            kernel: Some(Kernel::new(6, 1)),
+            ignore_unknown: true,
+            ..Options::new(Arch::X86_64)
+        };
+        let import = read(&text, Format::Containers, &options).unwrap();
+        let rules = containers_rules(&json, caps == "all");
+        same_as_libseccomp(
+            &format!("{path} with --caps {caps}"),
+            &import.policies[0].policy.lower().unwrap(),
+            &rules,
+            &folder,
+        );
+    }
+}
+
+/// The rules a containers-common profile stands for on amd64, read as plainly as can be.
+fn containers_rules(json: &serde_json::Value, caps: bool) -> String {
+    let errno = |of: &serde_json::Value, name: &str, number: &str| match of[name].as_str() {
+        Some("ENOSYS") => 38,
+        Some("EPERM") => 1,
+        Some("EINVAL") => 22,
+        Some("") | None => of[number].as_u64().unwrap_or(1) as u32,
+        Some(other) => panic!("{other}"),
+    };
+    let action = |name: &str, errno: u32| match name {
+        "SCMP_ACT_ALLOW" => ALLOW,
+        "SCMP_ACT_ERRNO" => ERRNO | errno,
+        other => panic!("{other}"),
+    };
+    let default =
+        action(json["defaultAction"].as_str().unwrap(), errno(json, "defaultErrno", "defaultErrnoRet"));
+    let mut out = format!("default {default:x}\n{ARCHES}");
+    let list =
+        |of: &serde_json::Value| -> Vec<serde_json::Value> { of.as_array().cloned().unwrap_or_default() };
+    for rule in list(&json["syscalls"]) {
+        let has_arch = |of: &serde_json::Value| list(of).iter().any(|a| a.as_str() == Some("amd64"));
+        let (includes, excludes) = (&rule["includes"], &rule["excludes"]);
+        if has_arch(&excludes["arches"])
+            || (caps && !list(&excludes["caps"]).is_empty())
+            || (!list(&includes["arches"]).is_empty() && !has_arch(&includes["arches"]))
+            || (!caps && !list(&includes["caps"]).is_empty())
+        {
+            continue;
+        }
+        let action = action(rule["action"].as_str().unwrap(), errno(&rule, "errno", "errnoRet"));
+        let compares: Vec<String> = list(&rule["args"])
+            .iter()
+            .map(|arg| {
+                let op = ["", "NE", "LT", "LE", "EQ", "GE", "GT", "MASKED_EQ"];
+                let name = arg["op"].as_str().unwrap().strip_prefix("SCMP_CMP_").unwrap();
+                let op = op.iter().position(|o| *o == name).unwrap();
+                let number = |key: &str| arg[key].as_u64().unwrap_or(0);
+                format!("{} {op} {:x} {:x}", number("index"), number("value"), number("valueTwo"))
+            })
+            .collect();
+        for name in list(&rule["names"]) {
+            let name = name.as_str().unwrap();
+            out += &format!("rule {action:x} {name} {} {}\n", compares.len(), compares.join(" "));
+        }
+    }
+    out
+}
