@@ -23,8 +23,8 @@ impl Syscall {
         Syscall(index)
     }
 
-    /// The position in the table, the inverse of `from_index`.
-    pub(crate) const fn index(self) -> u16 {
+    /// The position in [`Syscall::all`]. Another version of this library may number otherwise.
+    pub const fn index(self) -> u16 {
         self.0
     }
 

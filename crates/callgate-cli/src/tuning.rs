@@ -13,7 +13,8 @@ pub(crate) struct Tuning {
     /// 5.11 and later, x86_64); `raw`, kernels that run the program for every call
     #[arg(long, value_name = "TARGET", value_parser = target, help_heading = "Tuning", hide_short_help = true)]
     pub(crate) target: Option<Target>,
-    /// How often each call is made: lines of `NAME: COUNT`; otherwise as in workloads of many kinds
+    /// How often each call is made: a recording (`learn --record`), or lines of `NAME: COUNT`; otherwise as in
+    /// workloads of many kinds
     #[arg(long, value_name = "FILE", help_heading = "Tuning", hide_short_help = true)]
     pub(crate) profile: Option<String>,
 }
@@ -40,18 +41,39 @@ impl Tuning {
 
     /// Reads the profile.
     pub(crate) fn read(&self) -> Result<Tuned, Failure> {
-        let profile = self.profile.as_deref().map(|name| {
-            let (name, text) = text_of(name)?;
-            Profile::parse(&text).map_err(|e| Failure::input(format!("{name}:{e}")))
-        });
-        Ok(Tuned { target: self.target.unwrap_or_default(), profile: profile.transpose()? })
+        let profile = self.profile.as_deref().map(profile).transpose()?;
+        Ok(Tuned { target: self.target.unwrap_or_default(), profile })
     }
 }
 
+/// The profile in a file: one as text, or a recording (`learn --record`).
+fn profile(name: &str) -> Result<Profile, Failure> {
+    let (name, text) = text_of(name)?;
+    let profile = if text.starts_with('{') {
+        let recording = callgate_trace::learn::Recording::from_lines(&text);
+        let (recording, cut) = recording.map_err(|e| Failure::input(format!("{name}: {e}")))?;
+        if cut {
+            return Err(Failure::input(format!("{name}: the recording was cut off")));
+        }
+        recording.profile()
+    } else {
+        Profile::parse(&text).map_err(|e| Failure::input(format!("{name}:{e}")))?
+    };
+    if profile.is_empty() {
+        return Err(Failure::input(format!("{name}: the profile counts no call")));
+    }
+    Ok(profile)
+}
+
 impl Tuned {
+    /// What the compiler is told.
+    pub(crate) fn options(&self) -> Options<'_> {
+        let profile = self.profile.as_ref().unwrap_or_else(|| Profile::shipped());
+        Options { target: self.target, profile, ..Options::default() }
+    }
+
     /// Compiles the filter for a machine of this byte order, and proves it.
     pub(crate) fn emit(&self, filter: &Filter, endian: Endian) -> Result<Program, EmitError> {
-        let profile = self.profile.as_ref().unwrap_or_else(|| Profile::shipped());
-        filter.emit_with(&Options { endian, target: self.target, profile, ..Options::default() })
+        filter.emit_with(&Options { endian, ..self.options() })
     }
 }

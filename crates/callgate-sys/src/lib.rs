@@ -50,7 +50,22 @@ pub mod sigsys;
 pub mod spawn;
 pub mod trial;
 
+pub use callgate_abi::Insn;
 pub use error::Error;
 pub use install::{Flags, install, install_strict, no_new_privs, set_no_new_privs};
 pub use listener::{Delivery, Listener, Notification, NotifyId, Readiness, Slot};
 pub use spawn::{Child, Command, Failure, Outcome};
+
+/// Takes in the program of a policy that the build script compiled with `callgate-build`: a `static` array,
+/// ready for [`install()`](crate::install()). The argument is the policy's file without folder and extension.
+///
+/// ```ignore
+/// callgate_sys::include_policy!("web");
+/// callgate_sys::install(&WEB, callgate_sys::Flags::NEW)?;
+/// ```
+#[macro_export]
+macro_rules! include_policy {
+    ($name:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+}

@@ -165,17 +165,20 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
                 }
             }
         }
-        points.sort_unstable();
+        points.sort_unstable_by_key(|&(nr, i)| u64::from(nr) << 32 | u64::from(i));
         points.dedup();
         for &(lo, hi, _) in &ranges {
             cuts.push(lo);
             cuts.extend(hi.checked_add(1));
         }
+        cuts.sort_unstable();
+        cuts.reserve(points.len() * 2);
         for &(nr, _) in &points {
             cuts.push(nr);
             cuts.extend(nr.checked_add(1));
         }
-        cuts.sort_unstable();
+        // Two ascending runs, which the stable sort merges.
+        cuts.sort();
         cuts.dedup();
 
         let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(cuts.len());
@@ -212,7 +215,7 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
     /// What happens to a number that these rules, in order, speak about.
     fn piece(&mut self, arch: Arch, listed: bool, nr: u32, rules: &[u32]) -> Result<Ref, TooLarge> {
         let policy = self.policy;
-        let first_certain = rules.iter().position(|&i| policy.rules[i as usize].when == Cond::True);
+        let first_certain = rules.iter().position(|&i| matches!(policy.rules[i as usize].when, Cond::True));
         let (conditional, mut made) = match first_certain {
             Some(at) => (&rules[..at], self.leaf(Some(arch), Decided::Rule(rules[at]))),
             None => {

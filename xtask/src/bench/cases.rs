@@ -111,7 +111,7 @@ fn concerns(rule: &Rule, arch: Arch, nr: u32) -> bool {
 }
 
 /// Arguments for which all of these hold, if looking at the numbers they name finds some.
-fn satisfying(case: &Case, arch: Arch) -> Option<[u64; 6]> {
+pub(super) fn satisfying(case: &Case, arch: Arch) -> Option<[u64; 6]> {
     let mut args = [0u64; 6];
     for (index, arg) in args.iter_mut().enumerate() {
         let mine: Vec<&ArgCmp> = case.iter().filter(|c| usize::from(c.arg.get()) == index).collect();

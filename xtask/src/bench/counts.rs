@@ -2,6 +2,7 @@
 //! the machine.
 
 use super::measure::{Counts, counts};
+use super::stack;
 use super::subject::shipped;
 use crate::files::{self, Result};
 use callgate::emit::Target;
@@ -18,6 +19,15 @@ const HEADER: &str = "\
 # worst     the most any call executes
 # cached    numbers in the cache, of those allowed whatever their arguments
 # load      microseconds that seccomp(2) takes, by the model 17.3 + 0.237 len + 0.0023 emulated instructions
+";
+
+const STACKS: &str = "
+# Stacks of filters as systemd loads them for the units in bench/stacks, and what they are merged into.
+# len       instructions of all filters, and of the merged one
+# stack     instructions executed by all filters for a call that the cache cannot answer
+# largest   the same by the filter that executes most
+# merged    the same by the merged one
+stack          filters   len -> len      stack  largest  merged
 ";
 
 /// Writes the file.
@@ -58,6 +68,21 @@ fn text() -> Result<String> {
             }
             let _ = writeln!(out, "{}", row(&subject.name, name, &counts));
         }
+    }
+    out.push_str(STACKS);
+    for stack in stack::shipped()? {
+        let counts = stack.counts()?;
+        let _ = writeln!(
+            out,
+            "{:<14} {:>7} {:>5} -> {:<5} {:>7.2} {:>8.2} {:>7.2}",
+            stack.name,
+            stack.filters.len(),
+            counts.len.0,
+            counts.len.1,
+            counts.stack,
+            counts.largest,
+            counts.merged
+        );
     }
     Ok(out)
 }

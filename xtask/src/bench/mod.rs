@@ -9,8 +9,10 @@ mod judge;
 mod kernel;
 mod measure;
 mod mix;
+mod reference;
 mod rivals;
 mod rules;
+mod stack;
 mod subject;
 mod time;
 

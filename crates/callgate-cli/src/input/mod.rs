@@ -12,13 +12,13 @@ pub(crate) use source::{loader, text_of};
 use crate::failure::Failure;
 use crate::live;
 use crate::say::Say;
-use crate::tuning::Tuning;
+use crate::tuning::{Tuned, Tuning};
 use callgate::abi::Endian;
 use callgate::answer::OnLine;
 use callgate::program::Code;
 use callgate::program::container::{self, Container, Detected, ReadOptions};
 use callgate::syntax::Parsed;
-use callgate::{Arch, Decided, Diagram, Filter, Policy, Program};
+use callgate::{Arch, CompileError, Decided, Diagram, Filter, Policy, Program};
 use callgate_formats::{Format, Import};
 use source::{Bytes, Source};
 use std::path::Path;
@@ -140,12 +140,35 @@ impl Input {
     /// unless something is said.
     pub(crate) fn tuned(&self, tuning: &Tuning) -> Result<Program, Failure> {
         let tuned = tuning.read()?;
-        // Whatever is wrong with the input is reported in the same words.
-        let program = self.program()?;
         if !tuning.is_given() {
-            return Ok(program);
+            return self.program();
         }
-        tuned.emit(&self.filter()?, program.endian()).map_err(|e| self.failure(e))
+        match &self.policies()[..] {
+            [policy] => {
+                policy.compile_with(&tuned.options()).map_err(|e| self.failure(weight::explained(policy, &e)))
+            }
+            _ => tuned.emit(&self.filter()?, self.endian()).map_err(|e| self.failure(e)),
+        }
+    }
+
+    /// The program the input is, if it is one.
+    pub(crate) fn code(&self) -> Result<Option<Program>, Failure> {
+        match self.codes() {
+            [code] => self.check(code.clone()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Compiles what the input means, or a change of it, once.
+    pub(crate) fn emit(&self, filter: &Filter, tuned: &Tuned) -> Result<Program, Failure> {
+        let policies = self.policies();
+        for policy in &policies {
+            policy.endian().map_err(|e| self.failure(e))?;
+        }
+        tuned.emit(filter, self.endian()).map_err(|e| match &policies[..] {
+            [policy] => self.failure(weight::explained(policy, &CompileError::Emit(e))),
+            _ => self.failure(e),
+        })
     }
 
     /// The first architecture the input says it is for.

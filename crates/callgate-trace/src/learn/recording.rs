@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use callgate::emit::Profile;
 use callgate_abi::{Arch, SeccompData, Syscall};
 use serde_json::{Value, json};
 
@@ -112,6 +113,21 @@ impl Recording {
     /// What was called, with the counts by run.
     pub fn calls(&self) -> impl Iterator<Item = (&Key, &BTreeMap<String, u64>)> {
         self.calls.iter()
+    }
+
+    /// How often each call was made, and with which values of the arguments that matter: what the compiler
+    /// weighs paths with. Calls of no name are left out.
+    pub fn profile(&self) -> Profile {
+        let mut profile = Profile::empty();
+        for (key, counts) in &self.calls {
+            let Some(call) = Syscall::from_number(key.arch, key.nr) else { continue };
+            let mut args = [None; 6];
+            for ((index, _), value) in arguments::of(call.name()).iter().zip(key.args.iter().flatten()) {
+                args[*index] = Some(*value);
+            }
+            profile.add(call, &args, counts.values().fold(0, |sum, n| sum.saturating_add(*n)));
+        }
+        profile
     }
 
     /// Its JSON lines.

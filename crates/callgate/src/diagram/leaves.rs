@@ -39,4 +39,8 @@ impl<L: Clone + Eq + Hash> Leaves<L> {
     pub(crate) fn list(&self) -> &[L] {
         &self.list
     }
+
+    pub(crate) fn into_list(self) -> Vec<L> {
+        self.list
+    }
 }

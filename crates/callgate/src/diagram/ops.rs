@@ -10,6 +10,10 @@ impl<L> Diagram<L> {
     pub fn map<M: Clone + Eq + Hash>(&self, mut f: impl FnMut(&L) -> M) -> Diagram<M> {
         let mut leaves = Leaves::new();
         let renamed: Vec<Ref> = self.leaves.iter().map(|l| leaves.intern(f(l))).collect();
+        if leaves.list().len() == self.leaves.len() {
+            // Nothing became equal, so the shape stays.
+            return Diagram { nodes: self.nodes.clone(), leaves: leaves.into_list(), root: self.root };
+        }
         self.rebuild(&leaves, |at| renamed[at.leaf_index()], |_, lo, hi| (lo, hi))
     }
 

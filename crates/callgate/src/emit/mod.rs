@@ -157,14 +157,26 @@ fn prove(insns: Vec<Insn>, endian: Endian, filter: &Filter) -> Result<Program, E
 impl Policy {
     /// Lowers, emits and proves: the program does exactly what the policy says.
     pub fn compile(&self) -> Result<Program, CompileError> {
-        if let Some(&first) = self.arches.first()
-            && let Some(&other) = self.arches.iter().find(|a| a.endian() != first.endian())
-        {
-            return Err(CompileError::MixedEndian(first, other));
-        }
+        self.compile_with(&Options::default())
+    }
+
+    /// As [`Policy::compile`], as told; the byte order is that of the policy's architectures.
+    pub fn compile_with(&self, options: &Options<'_>) -> Result<Program, CompileError> {
+        let endian = self.endian()?;
         let filter = self.lower().map_err(CompileError::Lower)?;
-        let endian = self.arches.first().map_or(Endian::Little, |a| a.endian());
-        filter.emit_for(endian).map_err(CompileError::Emit)
+        filter.emit_with(&Options { endian, ..*options }).map_err(CompileError::Emit)
+    }
+
+    /// The byte order of the policy's architectures; little where it lists none.
+    ///
+    /// # Errors
+    /// [`CompileError::MixedEndian`]: they differ in it.
+    pub fn endian(&self) -> Result<Endian, CompileError> {
+        let Some(&first) = self.arches.first() else { return Ok(Endian::Little) };
+        match self.arches.iter().find(|a| a.endian() != first.endian()) {
+            Some(&other) => Err(CompileError::MixedEndian(first, other)),
+            None => Ok(first.endian()),
+        }
     }
 }
 

@@ -15,6 +15,10 @@ use optimal::Tree;
 
 /// Beyond this many ranges of one word, only its bits are tested.
 const MOST_SEGMENTS: usize = 4096;
+/// As many numbers that the kernel's cache does not answer for are told apart in the best order.
+const HOT: usize = 10;
+/// Lines of arguments of up to this many pieces are told apart in the best order.
+const VALUES: usize = 24;
 
 /// The graph of the filter and its entry.
 pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
@@ -25,6 +29,7 @@ pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
         graph: Graph::default(),
         done: FastMap::default(),
         costs: FastMap::default(),
+        seen: weigh::seen(filter, options.profile),
     };
     let root = planner.block(filter.root());
     (planner.graph, root)
@@ -39,6 +44,8 @@ struct Planner<'a> {
     done: FastMap<Ref, Id>,
     /// What testing a node's word bit by bit costs, in instructions.
     costs: FastMap<Ref, usize>,
+    /// What the profile's calls hold in the word a node asks.
+    seen: FastMap<Ref, weigh::Seen>,
 }
 
 impl Planner<'_> {
@@ -51,12 +58,12 @@ impl Planner<'_> {
         }
         let id = match self.filter.segments(at, word, MOST_SEGMENTS) {
             Some(segments) if line::cost(&segments) <= self.bit_cost(at, word) => {
-                let line = self.weigh(word, &segments);
-                let best = (word == Word::NR && self.options.target == Target::Raw)
-                    .then(|| optimal::tree(line.pieces()));
-                match best.flatten() {
-                    Some(tree) => self.tree(word, &tree),
-                    None => self.line(word, line),
+                match self.low_first(at, word, &segments) {
+                    Some(id) => id,
+                    None => {
+                        let line = self.weigh(at, word, &segments);
+                        self.best(word, &line)
+                    }
                 }
             }
             _ => self.bits(at, word),
@@ -65,46 +72,99 @@ impl Planner<'_> {
         id
     }
 
+    /// The tests that tell the pieces of a line apart, in the best order that can be found in little time.
+    fn best(&mut self, word: Word, line: &Line<'_>) -> Id {
+        // The time grows with the third power of this, and is spent on every compilation.
+        let most = match (word, self.options.target) {
+            (Word::ARCH, _) => 0,
+            (Word::NR, Target::Raw) => optimal::MOST,
+            (Word::NR, Target::Bitmap) => HOT,
+            _ => VALUES,
+        };
+        match optimal::tree(line, most) {
+            Some(tree) => self.tree(word, tree),
+            None => self.line(word, line),
+        }
+    }
+
+    /// The low half of an argument before its high half, where that decides most calls: if all but one value
+    /// of the high half lead where most values of the low half lead anyway.
+    fn low_first(&mut self, at: Ref, high: Word, segments: &[(u32, Ref)]) -> Option<Id> {
+        let low = high.arg().and_then(|(arg, is_high)| is_high.then(|| Word::arg_lo(arg)))?;
+        let (value, inner, outer) = match *segments {
+            [(0, inner), (1, outer)] => (0, inner, outer),
+            [(0, outer), (value, inner), (next, other)] if other == outer && next == value + 1 => {
+                (value, inner, outer)
+            }
+            _ => return None,
+        };
+        if !outer.is_leaf() || self.word(inner) != Some(low) {
+            return None;
+        }
+        let segments = self.filter.segments(inner, low, MOST_SEGMENTS)?;
+        if line::cost(&segments) > self.bit_cost(inner, low) {
+            return None;
+        }
+        let line = self.weigh(inner, low, &segments);
+        let decides = |piece: &&line::Piece| piece.target == outer;
+        let decided: u64 = line.pieces().iter().filter(decides).map(|p| p.weight).sum();
+        let whole: u64 = line.pieces().iter().map(|p| p.weight).sum();
+        // The other calls pay for the low half twice.
+        if decided < (whole - decided) * 2 || decided == 0 {
+            return None;
+        }
+        let leads: Vec<usize> =
+            line.pieces().iter().enumerate().filter(|(_, p)| decides(p)).map(|(i, _)| i).collect();
+        let undecided = Line::without(line.pieces(), 0, &leads);
+        let inside = self.best(low, &undecided);
+        let outside = self.block(outer);
+        let asked = self.graph.test(high, u32::MAX, Test::Eq(value), inside, outside);
+        // While the low half is planned, this node stands for what is asked after it.
+        self.done.insert(at, asked);
+        Some(self.best(low, &line.elsewhere(outer, at)))
+    }
+
     fn word(&self, at: Ref) -> Option<Word> {
         let node = self.filter.node(at.node_index()?);
         Word::from_index((node.level / 32) as u8)
     }
 
     /// The tests that tell the pieces of a line apart.
-    fn line(&mut self, word: Word, line: Line) -> Id {
+    fn line(&mut self, word: Word, line: &Line<'_>) -> Id {
         match line.step() {
-            Step::One(target) => self.target(word, &line, target),
+            Step::One(target) => self.target(word, line, target),
             Step::Equal { value, target, rest } => {
                 let then = self.target(word, &Line::only(value), target);
-                let other = self.line(word, rest);
+                let other = self.line(word, &rest);
                 self.graph.test(word, u32::MAX, Test::Eq(value), then, other)
             }
             Step::Cut { at, below, from } => {
-                let other = self.line(word, below);
-                let then = self.line(word, from);
+                let other = self.line(word, &below);
+                let then = self.line(word, &from);
                 self.graph.test(word, u32::MAX, Test::Ge(at), then, other)
             }
         }
     }
 
     /// The tests of a tree. Only `arch` needs to know which value led where, and has no tree.
-    fn tree(&mut self, word: Word, tree: &Tree) -> Id {
+    fn tree(&mut self, word: Word, tree: Tree) -> Id {
         match tree {
-            Tree::One(target) => self.block(*target),
+            Tree::One(target) => self.block(target),
+            Tree::Rest(line) => self.line(word, &line),
             Tree::Equal { value, target, rest } => {
-                let then = self.block(*target);
-                let other = self.tree(word, rest);
-                self.graph.test(word, u32::MAX, Test::Eq(*value), then, other)
+                let then = self.block(target);
+                let other = self.tree(word, *rest);
+                self.graph.test(word, u32::MAX, Test::Eq(value), then, other)
             }
             Tree::Cut { at, below, from } => {
-                let other = self.tree(word, below);
-                let then = self.tree(word, from);
-                self.graph.test(word, u32::MAX, Test::Ge(*at), then, other)
+                let other = self.tree(word, *below);
+                let then = self.tree(word, *from);
+                self.graph.test(word, u32::MAX, Test::Ge(at), then, other)
             }
         }
     }
 
-    fn target(&mut self, word: Word, line: &Line, target: Ref) -> Id {
+    fn target(&mut self, word: Word, line: &Line<'_>, target: Ref) -> Id {
         if word == Word::ARCH {
             self.token = line.single();
         }

@@ -103,7 +103,8 @@ impl Lifter<'_> {
         mut ends: Vec<(u32, u32, Ref)>,
         mixed: Vec<(Set, Ref, usize)>,
     ) -> Result<Ref, LiftError> {
-        ends.sort_unstable_by_key(|e| e.0);
+        // A tree leaves long ascending runs, which the stable sort merges.
+        ends.sort_by_key(|e| e.0);
         let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(ends.len() + 1);
         let mut next = 0u64;
         for (lo, hi, made) in ends {

@@ -31,8 +31,9 @@ pub use print::{action_text, condition_text, on_line_text, print, print_with};
 
 use crate::answer::OnLine;
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
+use crate::diagram::Filter;
 use crate::policy::{Origin, Policy};
-use callgate_abi::{Action, Arch, SeccompData, Syscall};
+use callgate_abi::{Action, Arch, Errno, SeccompData, Syscall, Word};
 use report::Report;
 use std::fmt;
 use std::str::FromStr;
@@ -92,6 +93,48 @@ impl Expect {
     pub fn witness(&self) -> SeccompData {
         let args = self.args.map(|a| a.unwrap_or(0));
         SeccompData { nr: self.nr, arch: self.arch.token(), ip: self.ip.unwrap_or(0), args }
+    }
+
+    /// A call the case is about that gets another action from the filter, and that action. What is not given
+    /// stands for every value; an error number is meant as the architecture counts them.
+    ///
+    /// ```
+    /// use callgate::syntax::parse;
+    ///
+    /// let text = "arch x86_64\ndefault kill\nallow read if fd == 0\nexpect read() allow\n";
+    /// let parsed = parse("web.cg", text, &mut |_: &str, _: &str| Err(String::new()));
+    /// let filter = parsed.policy.unwrap().lower().unwrap();
+    /// let (action, call) = parsed.expects[0].contradiction(&filter).unwrap();
+    /// assert_eq!((action, call.args[0]), (callgate::Action::KILL_PROCESS, 1));
+    /// ```
+    pub fn contradiction(&self, filter: &Filter) -> Option<(Action, SeccompData)> {
+        let mut narrowed = filter.restrict(Word::ARCH, self.arch.token()).restrict(Word::NR, self.nr);
+        let given = self.args.iter().copied().chain([self.ip]).enumerate();
+        let mut call = self.witness();
+        for (i, value) in given.filter_map(|(i, v)| Some((i as u8, v?))) {
+            narrowed = narrowed
+                .restrict(Word::arg_hi(i), (value >> 32) as u32)
+                .restrict(Word::arg_lo(i), value as u32);
+        }
+        if self.arch.register_bits() == 32 {
+            for i in 0..6 {
+                narrowed = narrowed.restrict(Word::arg_hi(i), 0);
+            }
+        }
+        let wanted = match self.action {
+            Action::Errno(errno) => Action::Errno(Errno(errno.on(self.arch))),
+            action => action,
+        };
+        let witness = narrowed.witness(|a| *a != wanted)?;
+        for (arg, (given, found)) in call.args.iter_mut().zip(self.args.iter().zip(witness.args)) {
+            if given.is_none() {
+                *arg = found;
+            }
+        }
+        if self.ip.is_none() {
+            call.ip = witness.ip;
+        }
+        Some((*narrowed.eval(&witness), call))
     }
 }
 

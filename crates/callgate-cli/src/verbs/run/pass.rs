@@ -3,7 +3,6 @@
 use crate::failure::{BEFORE_EXEC, Failure};
 use crate::input::Input;
 use crate::tuning::{Tuned, Tuning};
-use callgate::abi::Endian;
 use callgate::{Arch, Filter, Program, Syscall};
 use std::io::Read;
 
@@ -12,30 +11,26 @@ use std::io::Read;
 /// that the kernel does not read, and that nobody else can know.
 pub(crate) fn program(input: &Input, tuning: &Tuning) -> Result<(Program, u64), Failure> {
     let tuned = tuning.read()?;
-    let program = input.program()?;
     let filter = input.filter()?;
-    if passes(&filter) && !tuning.is_given() {
+    if passes(&filter)
+        && !tuning.is_given()
+        && let Some(program) = input.code()?
+    {
         // A program is loaded as it is.
         return Ok((program, 0));
     }
-    of_filter(input, &filter, program.endian(), &tuned)
+    of_filter(input, &filter, &tuned)
 }
 
 /// The same for what a filter is made into.
-pub(super) fn of_filter(
-    input: &Input,
-    filter: &Filter,
-    endian: Endian,
-    tuned: &Tuned,
-) -> Result<(Program, u64), Failure> {
-    let emit = |filter: &Filter| tuned.emit(filter, endian).map_err(|e| input.failure(e));
+pub(super) fn of_filter(input: &Input, filter: &Filter, tuned: &Tuned) -> Result<(Program, u64), Failure> {
     let execve = Arch::NATIVE.zip(Syscall::from_name("execve"));
     let Some((arch, execve)) = execve.filter(|_| !passes(filter)) else {
-        return Ok((emit(filter)?, 0));
+        return Ok((input.emit(filter, tuned)?, 0));
     };
     let mark = random()?;
     let marked = filter.with_mark(arch, execve, mark).map_err(|e| input.failure(e))?;
-    Ok((emit(&marked)?, mark))
+    Ok((input.emit(&marked, tuned)?, mark))
 }
 
 /// Whether the command's own `execve` needs nothing.

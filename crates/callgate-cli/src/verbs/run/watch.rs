@@ -38,8 +38,7 @@ pub(super) fn watch(args: &Run, input: &Input, say: &Say) -> Outcome {
     };
     let judge = Judge::new(input)?;
     let asking = asking(judge.filter(), args.complain).map_err(|e| input.failure(e))?;
-    let endian = input.program()?.endian();
-    let (program, mark) = pass::of_filter(input, &asking, endian, &args.tuning.read()?)?;
+    let (program, mark) = pass::of_filter(input, &asking, &args.tuning.read()?)?;
     let flags = Flags { no_new_privs: true, log: args.log, ..Flags::default() };
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);
     let mut watch = Watch {

@@ -1,6 +1,7 @@
 //! A word's values in a row, cut into pieces: which test to make next.
 
 use crate::diagram::Ref;
+use std::borrow::Cow;
 
 /// Values that lead to the same place.
 #[derive(Clone, Copy, Debug)]
@@ -10,19 +11,21 @@ pub(super) struct Piece {
     pub(super) end: u32,
     pub(super) target: Ref,
     pub(super) weight: u64,
+    /// Whether some call is known to come here that the kernel cannot answer without the program.
+    pub(super) hot: bool,
 }
 
 /// Neighbouring pieces; targets of neighbours differ.
-pub(super) struct Line(Vec<Piece>);
+pub(super) struct Line<'a>(Cow<'a, [Piece]>);
 
 /// The test to make, and what is left on either side.
-pub(super) enum Step {
+pub(super) enum Step<'a> {
     /// Nothing left to test.
     One(Ref),
     /// `== value`: the value's target, and the line without it.
-    Equal { value: u32, target: Ref, rest: Line },
+    Equal { value: u32, target: Ref, rest: Line<'a> },
     /// `>= at`.
-    Cut { at: u32, below: Line, from: Line },
+    Cut { at: u32, below: Line<'a>, from: Line<'a> },
 }
 
 /// A single value with at least this share of the weight is asked first, in percent: the extra test for
@@ -31,10 +34,10 @@ const HOT: u64 = 32;
 /// Up to this many single values in an otherwise even line are asked one after the other.
 const CHAIN: usize = 3;
 
-impl Line {
+impl Line<'_> {
     /// A line of these pieces.
-    pub(super) fn new(pieces: Vec<Piece>) -> Line {
-        Line(pieces)
+    pub(super) fn new(pieces: Vec<Piece>) -> Line<'static> {
+        Line(pieces.into())
     }
 
     /// The pieces, in order.
@@ -43,8 +46,8 @@ impl Line {
     }
 
     /// The line of one value, to say which it is.
-    pub(super) fn only(value: u32) -> Line {
-        Line(vec![Piece { start: value, end: value, target: Ref::FALSE, weight: 0 }])
+    pub(super) fn only(value: u32) -> Line<'static> {
+        Line(vec![Piece { start: value, end: value, target: Ref::FALSE, weight: 0, hot: false }].into())
     }
 
     /// The line's value, if it has just one.
@@ -56,7 +59,7 @@ impl Line {
     }
 
     /// The best next test.
-    pub(super) fn step(&self) -> Step {
+    pub(super) fn step(&self) -> Step<'_> {
         let pieces = &self.0;
         if let [piece] = pieces[..] {
             return Step::One(piece.target);
@@ -71,12 +74,12 @@ impl Line {
             return Step::Equal {
                 value: pieces[hot].start,
                 target: pieces[hot].target,
-                rest: self.without(hot),
+                rest: Line::without(pieces, 0, &[hot]),
             };
         }
         let at = self.cut(whole);
         let (below, from) = pieces.split_at(at);
-        Step::Cut { at: from[0].start, below: Line(below.to_vec()), from: Line(from.to_vec()) }
+        Step::Cut { at: from[0].start, below: Line(below.into()), from: Line(from.into()) }
     }
 
     /// Whether all that is left are a few single values in one place, and perhaps a stretch at an end.
@@ -94,20 +97,44 @@ impl Line {
         singles <= CHAIN && stretches <= 1 && inner.iter().all(|p| p.target == rest.target || single(p))
     }
 
-    /// The line once a single value has been dealt with: it may then lead anywhere.
-    fn without(&self, i: usize) -> Line {
-        let mut pieces = self.0.clone();
-        let gone = pieces.remove(i);
-        match (i.checked_sub(1), i < pieces.len()) {
-            (Some(left), true) if pieces[left].target == pieces[i].target => {
-                let right = pieces.remove(i);
-                pieces[left].end = right.end;
-                pieces[left].weight += right.weight;
+    /// The pieces, the first being number `first` of its line, without those that have been dealt with:
+    /// their values may then lead anywhere.
+    pub(super) fn without(pieces: &[Piece], first: usize, gone: &[usize]) -> Line<'static> {
+        let mut left: Vec<Piece> = Vec::with_capacity(pieces.len());
+        let mut start = None;
+        for (i, piece) in pieces.iter().enumerate() {
+            if gone.contains(&(first + i)) {
+                match left.last_mut() {
+                    Some(last) => last.end = piece.end,
+                    None => start = start.or(Some(piece.start)),
+                }
+                continue;
             }
-            (Some(left), _) => pieces[left].end = gone.end,
-            (None, _) => pieces[0].start = gone.start,
+            match left.last_mut() {
+                Some(last) if last.target == piece.target => {
+                    last.end = piece.end;
+                    last.weight += piece.weight;
+                }
+                _ => left.push(Piece { start: start.take().unwrap_or(piece.start), ..*piece }),
+            }
         }
-        Line(pieces)
+        Line(left.into())
+    }
+
+    /// The line with everything that does not lead to `target` leading to `other`.
+    pub(super) fn elsewhere(&self, target: Ref, other: Ref) -> Line<'static> {
+        let mut pieces: Vec<Piece> = Vec::with_capacity(self.0.len());
+        for piece in self.0.iter() {
+            let to = if piece.target == target { target } else { other };
+            match pieces.last_mut() {
+                Some(last) if last.target == to => {
+                    last.end = piece.end;
+                    last.weight += piece.weight;
+                }
+                _ => pieces.push(Piece { target: to, ..*piece }),
+            }
+        }
+        Line(pieces.into())
     }
 
     /// Where to cut in two: near the middle by weight, and not through a value that one equality test

@@ -1,66 +1,148 @@
 //! How much each piece of a line matters.
 
-use super::Planner;
 use super::line::{Line, Piece};
-use crate::diagram::Ref;
-use crate::emit::Target;
-use callgate_abi::{Action, Arch, Syscall, Word};
+use super::{Planner, VALUES};
+use crate::diagram::{Filter, Ref};
+use crate::emit::{Profile, Target};
+use crate::hash::FastMap;
+use callgate_abi::{Action, Arch, SeccompData, Syscall, Word};
 
 /// The weight that all the calls of a profile share out among the numbers of one architecture.
 const WHOLE: u64 = 1 << 24;
 /// What a call weighs beside that, so that those no profile knows are balanced, too.
 const EACH: u64 = WHOLE >> 14;
+/// Arguments are mostly small numbers: a stretch weighs as many as it holds below this.
+const SMALL: u32 = 64;
+/// Stretches of fewer values are taken apart.
+const FEW: u32 = 3;
+/// What one value seen in a profile weighs at least, beside guesses.
+const SEEN: u64 = 1 << 12;
+
+/// Values of a word, with how often they were met.
+pub(super) type Seen = Vec<(u32, u64)>;
+
+/// What the calls of the profile whose arguments are known hold in the words that the filter asks, by the
+/// node that asks first.
+pub(super) fn seen(filter: &Filter, profile: &Profile) -> FastMap<Ref, Seen> {
+    let mut seen: FastMap<Ref, Seen> = FastMap::default();
+    for made in profile.made() {
+        for &arch in Arch::ALL.iter().filter(|a| **a != Arch::X32) {
+            let Some(nr) = made.call.number(arch) else { continue };
+            let args = made.args.map(Option::unwrap_or_default);
+            let data = SeccompData { nr, arch: arch.token(), ip: 0, args };
+            let mut at = filter.root();
+            let mut asked = None;
+            while let Some(index) = at.node_index() {
+                let node = filter.node(index);
+                let Some(word) = Word::from_index((node.level / 32) as u8) else { break };
+                let known = word
+                    .arg()
+                    .is_none_or(|(arg, _)| made.args.get(usize::from(arg)).is_some_and(Option::is_some));
+                if !known {
+                    break;
+                }
+                let value = word.of(&data);
+                if asked != Some(word) && word.arg().is_some() {
+                    seen.entry(at).or_default().push((value, made.count));
+                }
+                asked = Some(word);
+                at = if value >> (31 - node.level % 32) & 1 == 1 { node.hi } else { node.lo };
+            }
+        }
+    }
+    seen
+}
 
 impl Planner<'_> {
-    /// The pieces of a line with the weights of what leads there.
-    pub(super) fn weigh(&self, word: Word, segments: &[(u32, Ref)]) -> Line {
-        let mut pieces: Vec<Piece> = segments
-            .iter()
-            .enumerate()
-            .map(|(i, &(start, target))| Piece {
-                start,
-                end: segments.get(i + 1).map_or(u32::MAX, |s| s.0 - 1),
-                target,
-                weight: 0,
-            })
-            .collect();
+    /// The pieces of the line that begins at `at`, with the weights of what leads there.
+    pub(super) fn weigh(&self, at: Ref, word: Word, segments: &[(u32, Ref)]) -> Line<'static> {
+        let mut pieces: Vec<Piece> = Vec::with_capacity(segments.len());
+        pieces.extend(segments.iter().enumerate().map(|(i, &(start, target))| Piece {
+            start,
+            end: segments.get(i + 1).map_or(u32::MAX, |s| s.0 - 1),
+            target,
+            weight: 0,
+            hot: true,
+        }));
         match word {
             Word::ARCH => weigh_arches(&mut pieces),
             Word::NR => self.weigh_numbers(&mut pieces),
-            // Single values are what a rule names; the rest of the line is everything else.
-            _ => pieces.iter_mut().filter(|p| p.start == p.end).for_each(|p| p.weight = 1),
+            _ => {
+                self.split_few(&mut pieces);
+                self.weigh_values(at, &mut pieces);
+            }
         }
         Line::new(pieces)
     }
 
     fn weigh_numbers(&self, pieces: &mut [Piece]) {
         let token = self.token;
-        let arches = Arch::ALL.iter().copied().filter(|a| Some(a.token()) == token);
-        let mut counts: Vec<(usize, u64)> = Vec::new();
-        for arch in arches {
+        let bitmap = self.options.target == Target::Bitmap;
+        let mut counts: Vec<(usize, u64)> = Vec::with_capacity(512);
+        let mut whole = 0;
+        for arch in Arch::ALL.iter().copied().filter(|a| Some(a.token()) == token) {
             let mut i = 0;
             for (nr, call) in Syscall::of_arch(arch) {
                 while pieces[i].end < nr {
                     i += 1;
                 }
+                // The kernel answers plain permissions from its cache and never runs the program for them.
+                let cached = bitmap
+                    && pieces[i].target.is_leaf()
+                    && *self.filter.leaf(pieces[i].target) == Action::ALLOW;
                 // Hardly any program makes x32 calls.
-                let share = if arch == Arch::X32 { 0 } else { self.options.profile.weight(call) };
+                let asked = !cached && arch != Arch::X32;
+                let share = if asked { self.options.profile.weight(call) } else { 0 };
+                whole += share;
                 counts.push((i, share));
             }
         }
-        // The kernel answers plain permissions from its cache and never runs the program for them.
-        let cached = |i: usize| {
-            self.options.target == Target::Bitmap
-                && pieces[i].target.is_leaf()
-                && *self.filter.leaf(pieces[i].target) == Action::ALLOW
+        for &(i, share) in &counts {
+            pieces[i].weight += EACH;
+            if share > 0 {
+                pieces[i].weight += share.saturating_mul(WHOLE) / whole;
+            }
+        }
+        if bitmap {
+            pieces.iter_mut().for_each(|p| p.hot = false);
+            counts.iter().filter(|c| c.1 > 0).for_each(|&(i, _)| pieces[i].hot = true);
+        }
+    }
+
+    /// Takes apart stretches of few values that are not refused: one equality test may be enough for the most
+    /// frequent of them, where the stretch takes two tests.
+    fn split_few(&self, pieces: &mut Vec<Piece>) {
+        let few = |p: &Piece| {
+            let len = p.end - p.start;
+            let refused = p.target.is_leaf() && !self.filter.leaf(p.target).permits();
+            (1..FEW).contains(&len) && p.start > 0 && !refused
         };
-        let whole: u64 = counts.iter().filter(|(i, _)| !cached(*i)).map(|c| c.1).sum::<u64>().max(1);
-        let weights: Vec<(usize, u64)> = counts
-            .iter()
-            .map(|&(i, share)| (i, EACH + if cached(i) { 0 } else { share.saturating_mul(WHOLE) / whole }))
-            .collect();
-        for (i, weight) in weights {
-            pieces[i].weight += weight;
+        if pieces.len() > VALUES || !pieces.iter().any(few) {
+            return;
+        }
+        let mut apart = Vec::with_capacity(VALUES);
+        for piece in pieces.iter() {
+            if few(piece) {
+                apart.extend((piece.start..=piece.end).map(|v| Piece { start: v, end: v, ..*piece }));
+            } else {
+                apart.push(*piece);
+            }
+        }
+        *pieces = apart;
+    }
+
+    /// What calls are known to hold; else single values, which are what a rule names, and what is small.
+    fn weigh_values(&self, at: Ref, pieces: &mut [Piece]) {
+        for piece in pieces.iter_mut() {
+            let refused = piece.target.is_leaf() && !self.filter.leaf(piece.target).permits();
+            let small = piece.end.min(SMALL - 1).checked_sub(piece.start).map_or(0, |n| n + 1);
+            piece.weight = if refused { 0 } else { u64::from(small.max(1)) };
+        }
+        let Some(seen) = self.seen.get(&at) else { return };
+        let whole: u64 = seen.iter().map(|s| s.1).sum::<u64>().max(1);
+        for &(value, count) in seen {
+            let i = pieces.partition_point(|p| p.end < value);
+            pieces[i].weight += SEEN + count.saturating_mul(WHOLE) / whole;
         }
     }
 }

@@ -4,11 +4,20 @@ use callgate_abi::Syscall;
 use std::fmt;
 use std::sync::OnceLock;
 
-/// Calls with how often they are made. Only proportions count.
+/// Calls with how often they are made, and with which arguments where that is known. Only proportions count.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Profile {
-    /// By call, ascending.
-    weights: Vec<(Syscall, u64)>,
+    /// By [`Syscall::index`].
+    weights: Vec<u64>,
+    made: Vec<Made>,
+}
+
+/// Calls whose arguments are known in part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Made {
+    pub(super) call: Syscall,
+    pub(super) args: [Option<u64>; 6],
+    pub(super) count: u64,
 }
 
 /// Why a text is no profile.
@@ -37,17 +46,45 @@ impl Profile {
         })
     }
 
-    /// Every call counts alike.
-    pub fn uniform() -> Profile {
-        Profile { weights: Syscall::all().map(|c| (c, 1)).collect() }
+    /// No calls: every call counts alike until some are added.
+    pub fn empty() -> Profile {
+        Profile { weights: vec![0; Syscall::all().len()], made: Vec::new() }
     }
 
-    /// Reads lines of `NAME: COUNT`; `#` begins a comment. A name given twice counts the sum.
+    /// Every call counts alike.
+    pub fn uniform() -> Profile {
+        Profile { weights: vec![1; Syscall::all().len()], made: Vec::new() }
+    }
+
+    /// Counts calls in, with arguments as far as they are known.
     ///
     /// ```
     /// use callgate::emit::Profile;
     ///
-    /// let profile = Profile::parse("# two calls\nread: 90\nwrite: 10\n").unwrap();
+    /// let fcntl = callgate::Syscall::from_name("fcntl").unwrap();
+    /// let mut profile = Profile::empty();
+    /// profile.add(fcntl, &[None, Some(1)], 70);
+    /// profile.add(fcntl, &[], 30);
+    /// assert_eq!(profile.weight(fcntl), 100);
+    /// ```
+    pub fn add(&mut self, call: Syscall, args: &[Option<u64>], count: u64) {
+        let weight = &mut self.weights[usize::from(call.index())];
+        *weight = weight.saturating_add(count);
+        if args.iter().any(Option::is_some) {
+            let mut all = [None; 6];
+            all.iter_mut().zip(args).for_each(|(known, arg)| *known = *arg);
+            self.made.push(Made { call, args: all, count });
+        }
+    }
+
+    /// Reads lines of `NAME: COUNT` or `NAME(ARGUMENT, …): COUNT`; `#` begins a comment. An argument is a
+    /// number, decimal or after `0x`, or `_` where it is not known; those that are left out are not known. A
+    /// name given twice counts the sum.
+    ///
+    /// ```
+    /// use callgate::emit::Profile;
+    ///
+    /// let profile = Profile::parse("# two calls\nread: 90\nioctl(_, 0x5401): 10\n").unwrap();
     /// assert_eq!(profile.weight(callgate::Syscall::from_name("read").unwrap()), 90);
     /// assert_eq!(Profile::parse("raed: 1").unwrap_err().to_string(), "1: no system call is named `raed`");
     /// ```
@@ -55,34 +92,56 @@ impl Profile {
     /// # Errors
     /// A line of another form, or a name that no system call has.
     pub fn parse(text: &str) -> Result<Profile, ProfileError> {
-        let mut weights: Vec<(Syscall, u64)> = Vec::new();
+        let mut profile = Profile::empty();
         for (i, line) in text.lines().enumerate() {
-            let error = |message: String| ProfileError { line: i + 1, message };
             let line = line.split('#').next().unwrap_or_default().trim();
-            if line.is_empty() {
-                continue;
+            if !line.is_empty() {
+                profile.line(line).map_err(|message| ProfileError { line: i + 1, message })?;
             }
-            let (name, count) = line.split_once(':').ok_or_else(|| error("expected `NAME: COUNT`".into()))?;
-            let name = name.trim();
-            let call =
-                Syscall::from_name(name).ok_or_else(|| error(format!("no system call is named `{name}`")))?;
-            let count: u64 =
-                count.trim().parse().map_err(|_| error(format!("`{}` is no count", count.trim())))?;
-            weights.push((call, count));
         }
-        weights.sort_unstable();
-        weights.dedup_by(|later, first| {
-            let same = later.0 == first.0;
-            if same {
-                first.1 = first.1.saturating_add(later.1);
-            }
-            same
-        });
-        Ok(Profile { weights })
+        Ok(profile)
+    }
+
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        let form = "expected `NAME: COUNT` or `NAME(ARGUMENT, …): COUNT`";
+        let (call, count) = line.split_once(':').ok_or(form)?;
+        let (name, args) = match call.trim().split_once('(') {
+            Some((name, args)) => (name.trim(), Some(args.trim_end().strip_suffix(')').ok_or(form)?)),
+            None => (call.trim(), None),
+        };
+        let call = Syscall::from_name(name).ok_or_else(|| format!("no system call is named `{name}`"))?;
+        let args = args.map_or(Ok(Vec::new()), |args| args.split(',').map(argument).collect())?;
+        if args.len() > 6 {
+            return Err(format!("{name}: a call has at most six arguments"));
+        }
+        let count = count.trim();
+        let count: u64 = count.parse().map_err(|_| format!("`{count}` is no count"))?;
+        self.add(call, &args, count);
+        Ok(())
+    }
+
+    /// Whether it counts no call at all.
+    pub fn is_empty(&self) -> bool {
+        self.weights.iter().all(|w| *w == 0)
     }
 
     /// How often this call is made.
     pub fn weight(&self, call: Syscall) -> u64 {
-        self.weights.binary_search_by_key(&call, |w| w.0).map_or(0, |i| self.weights[i].1)
+        self.weights[usize::from(call.index())]
     }
+
+    /// The calls whose arguments are known.
+    pub(super) fn made(&self) -> &[Made] {
+        &self.made
+    }
+}
+
+fn argument(word: &str) -> Result<Option<u64>, String> {
+    let word = word.trim();
+    let number = match word.strip_prefix("0x") {
+        _ if word == "_" => return Ok(None),
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => word.parse(),
+    };
+    number.map(Some).map_err(|_| format!("`{word}` is neither a number nor `_`"))
 }

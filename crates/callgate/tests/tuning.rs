@@ -1,0 +1,86 @@
+//! What programs are made fast on: profiles and targets change how many instructions a call executes, never
+//! what a program does.
+
+use callgate::abi::Endian;
+use callgate::emit::{Options, Profile, Target};
+use callgate::{Arch, Filter, Policy, Program, SeccompData, Syscall};
+
+fn filter(text: &str) -> Filter {
+    Policy::parse(text).unwrap().lower().unwrap()
+}
+
+fn compile(filter: &Filter, target: Target, profile: &str) -> Program {
+    let profile = Profile::parse(profile).unwrap();
+    let options = Options { endian: Endian::Little, target, profile: &profile, ..Options::default() };
+    let program = filter.emit_with(&options).unwrap();
+    assert_eq!(program.lift().unwrap(), *filter);
+    program
+}
+
+/// Instructions executed by a call of x86_64.
+fn steps(program: &Program, call: &str, args: [u64; 6]) -> u32 {
+    let nr = Syscall::from_name(call).unwrap().number(Arch::X86_64).unwrap();
+    program.run(&SeccompData { nr, arch: Arch::X86_64.token(), ip: 0, args }).steps
+}
+
+const IOCTLS: &str = "arch x86_64\ndefault kill\nallow read\n\
+    allow ioctl if cmd in {0x10, 0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x8900, 0x8912, 0xae80, 0xc0045405}\n\
+    allow fcntl if cmd in {1, 2, 3, 4, 0x406}\nallow madvise if behavior == 4\n";
+
+#[test]
+fn the_value_met_most_is_asked_first() {
+    let filter = filter(IOCTLS);
+    for target in [Target::Bitmap, Target::Raw] {
+        for value in [0x10, 0x5421, 0xae80, 0xc004_5405] {
+            let profile = format!("ioctl(_, {value:#x}): 95\nfcntl: 5\n");
+            let program = compile(&filter, target, &profile);
+            // The architecture loaded and tested, the number loaded and tested, the command loaded and
+            // tested, and the return.
+            assert_eq!(steps(&program, "ioctl", [3, value, 0, 0, 0, 0]), 7, "{value:#x}");
+        }
+    }
+}
+
+#[test]
+fn the_call_made_most_is_asked_first() {
+    let filter = filter(IOCTLS);
+    for (call, args) in [("madvise", [0, 0, 4, 0, 0, 0]), ("ioctl", [0, 0x5401, 0, 0, 0, 0])] {
+        let rare = compile(&filter, Target::Bitmap, &format!("{call}: 1\nfcntl: 999\n"));
+        let often = compile(&filter, Target::Bitmap, &format!("{call}: 999\nfcntl: 1\n"));
+        assert!(steps(&often, call, args) < steps(&rare, call, args), "{call}");
+    }
+}
+
+/// The low half of an argument alone decides nearly every call here: the high half is not asked.
+#[test]
+fn the_half_that_decides_comes_first() {
+    let filter = filter(
+        "arch x86_64\ndefault allow\ndeny lseek if offset == 0x15412\ndeny read if count > 38 && count < 41\n",
+    );
+    let program = compile(&filter, Target::Bitmap, "lseek: 1\nread: 1\n");
+    let asked = |args| steps(&program, "lseek", args) <= 8;
+    assert!(asked([0; 6]) && asked([0, 7, 0, 0, 0, 0]) && asked([0, 7 << 32, 0, 0, 0, 0]));
+}
+
+#[test]
+fn a_profile_that_counts_nothing_known_changes_nothing_of_the_meaning() {
+    let filter = filter(IOCTLS);
+    for profile in ["read: 0\n", "mount: 7\n", "ioctl(_, 0xffffffffffffffff): 18446744073709551615\n"] {
+        compile(&filter, Target::Bitmap, profile);
+        compile(&filter, Target::Raw, profile);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_profile_is_said_with_its_line() {
+    for (text, message) in [
+        ("read 3", "1: expected `NAME: COUNT` or `NAME(ARGUMENT, …): COUNT`"),
+        ("# one\nread: 1\nraed: 1", "3: no system call is named `raed`"),
+        ("read: many", "1: `many` is no count"),
+        ("read(1: 2", "1: expected `NAME: COUNT` or `NAME(ARGUMENT, …): COUNT`"),
+        ("read(one): 2", "1: `one` is neither a number nor `_`"),
+        ("read(1, 2, 3, 4, 5, 6, 7): 2", "1: read: a call has at most six arguments"),
+    ] {
+        assert_eq!(Profile::parse(text).unwrap_err().to_string(), message);
+    }
+}
