@@ -139,14 +139,36 @@ pub(crate) struct Learn {
     /// What happens to calls that were not seen
     #[arg(long, value_name = "ACTION", default_value = "kill")]
     pub(crate) default: String,
-    /// Permit other calls that do the same as those seen, for the next C library
+    /// Permit other calls that do the same as those seen, and argument values C libraries have begun to use,
+    /// for the next C library
     #[arg(long)]
     pub(crate) margin: bool,
+    /// Permit whole groups of which at least half was seen; a comment says what was not
+    #[arg(long, visible_alias = "generalize")]
+    pub(crate) generalise: bool,
+    /// Write the policy in another notation, as `convert --to` does, if that loses nothing
+    #[arg(long, value_name = "FORMAT", value_parser = crate::input::from)]
+    pub(crate) format: Option<crate::input::From>,
+    /// How to watch the command
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) via: Via,
     #[command(flatten)]
     pub(crate) output: Output,
     /// The command and its arguments
     #[arg(last = true, required_unless_present = "merge", value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// How `learn` watches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub(crate) enum Via {
+    /// By tracing; where the command cannot be traced, by notifications
+    #[default]
+    Auto,
+    /// Seccomp and ptrace: no program inside can be traced by another
+    Trace,
+    /// Seccomp notifications: no filter with a listener can be loaded inside
+    Notify,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ use super::compile::write_code;
 use crate::args::Convert;
 use crate::failure::{Failure, Outcome};
 use crate::input::{From, Input, Kind};
+use crate::output::Output;
 use crate::say::Say;
 use callgate::Policy;
 use callgate::program::Code;
@@ -20,10 +21,6 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
         From::Format(format) => format,
     };
     let policy = one_policy(&input, say)?;
-    if format == Format::Callgate {
-        args.output.text(&callgate::syntax::print(&policy))?;
-        return Ok(0);
-    }
     let mut options = Options {
         file: Some(input.name.as_str().into()),
         accept: match (args.lossy, args.weaker) {
@@ -44,7 +41,22 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
         options.flags = import.flags;
         options.listener = import.listener.clone();
     }
-    let export = callgate_formats::write(&policy, format, &options).map_err(|e| {
+    write(&policy, format, &options, &args.output, say)?;
+    Ok(0)
+}
+
+/// Writes a policy in a notation.
+pub(super) fn write(
+    policy: &Policy,
+    format: Format,
+    options: &Options,
+    output: &Output,
+    say: &Say,
+) -> Result<(), Failure> {
+    if format == Format::Callgate {
+        return output.text(&callgate::syntax::print(policy));
+    }
+    let export = callgate_formats::write(policy, format, options).map_err(|e| {
         let advice = match options.accept {
             Accept::Lossless => "--lossy accepts what makes nothing weaker, --weaker everything",
             Accept::NotWeaker => "--weaker accepts what lets calls through that the policy refuses",
@@ -57,8 +69,7 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
     for loss in &export.losses {
         say.line(&format!("callgate: {}: {loss}", format.name()));
     }
-    args.output.bytes(&export.bytes)?;
-    Ok(0)
+    output.bytes(&export.bytes)
 }
 
 /// The one policy an input is: a program or a stack is rendered.

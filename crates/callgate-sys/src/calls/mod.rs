@@ -1,0 +1,20 @@
+//! Watching a command for the calls it makes.
+//!
+//! Two ways, with one report: [`trace_calls`](crate::ptrace::trace_calls) stops every call for a tracer,
+//! [`notify_calls`] for a supervisor, where tracing is not possible or the command traces others itself. Neither
+//! changes what a call does.
+
+mod caller;
+mod guard;
+mod notify;
+
+pub(crate) use caller::name;
+pub use caller::{Caller, Calls};
+pub use notify::notify_calls;
+
+use callgate_abi::{Action, Insn, insn::op};
+
+/// The filter that has every call traced.
+pub const TRACE_ALL: [Insn; 1] = [Insn::stmt(op::RET_K, Action::Trace(0).to_ret())];
+/// The filter that has every call notified.
+pub const NOTIFY_ALL: [Insn; 1] = [Insn::stmt(op::RET_K, Action::Notify(0).to_ret())];
