@@ -127,7 +127,8 @@ pub(crate) struct Run {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples: callgate learn -o web.cg -- ./server\n          \
     callgate learn --record one.jsonl -- ./server\n          \
-    callgate learn --merge one.jsonl two.jsonl -o web.cg\n\
+    callgate learn --merge one.jsonl two.jsonl -o web.cg\n          \
+    callgate learn --confirm web.cg -- ./server\n\
     Exits with the command's own code, as `run` does.")]
 pub(crate) struct Learn {
     /// Write a recording to FILE; a policy too only if -o is given
@@ -136,6 +137,10 @@ pub(crate) struct Learn {
     /// Run nothing: make one policy (or with --record one recording) of these recordings
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "command")]
     pub(crate) merge: Vec<PathBuf>,
+    /// Hold this policy against the command: what it allows runs at full speed, and the rest is told and allowed
+    /// all the same; with -o, write the policy that allows it too. Exits 1 if something was missing
+    #[arg(long, value_name = "POLICY", conflicts_with_all = ["merge", "margin", "generalise", "format"])]
+    pub(crate) confirm: Option<String>,
     /// What happens to calls that were not seen
     #[arg(long, value_name = "ACTION", default_value = "kill")]
     pub(crate) default: String,
@@ -146,7 +151,8 @@ pub(crate) struct Learn {
     /// Permit whole groups of which at least half was seen; a comment says what was not
     #[arg(long, visible_alias = "generalize")]
     pub(crate) generalise: bool,
-    /// Write the policy in another notation, as `convert --to` does, if that loses nothing
+    /// Write the policy in another notation, as `convert --to` does, if that permits no more and nothing less than
+    /// was seen; what differs otherwise is told
     #[arg(long, value_name = "FORMAT", value_parser = crate::input::from)]
     pub(crate) format: Option<crate::input::From>,
     /// How to watch the command

@@ -55,7 +55,7 @@ fn calls() -> impl Strategy<Value = Vec<(SeccompData, usize, String)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_text(text in any::<String>(), bytes in vec(any::<u8>(), 0..300)) {
@@ -74,7 +74,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_recorded_is_read_again(seen in calls(), at in any::<u16>(), damage in vec(any::<Damage>(), 0..3)) {
@@ -115,7 +115,8 @@ proptest! {
         let first = written.iter().position(|b| *b == b'\n').unwrap() + 1;
         let cut = first + (written.len() - first) * usize::from(at) / 65536;
         let (read, is_cut) = Recording::from_lines(&written[..cut]).unwrap();
-        prop_assert!(is_cut || cut == written.len());
+        // The end without its line break is an end.
+        prop_assert!(is_cut || cut + 1 >= written.len());
         let lines = written[first..cut].iter().filter(|b| **b == b'\n').count();
         prop_assert!(read.calls().count() <= known.calls().count() && (lines == 0) == (read.calls().count() == 0));
         for (key, counts) in read.calls() {

@@ -11,10 +11,3 @@ mod notify;
 pub(crate) use caller::name;
 pub use caller::{Caller, Calls};
 pub use notify::notify_calls;
-
-use callgate_abi::{Action, Insn, insn::op};
-
-/// The filter that has every call traced.
-pub const TRACE_ALL: [Insn; 1] = [Insn::stmt(op::RET_K, Action::Trace(0).to_ret())];
-/// The filter that has every call notified.
-pub const NOTIFY_ALL: [Insn; 1] = [Insn::stmt(op::RET_K, Action::Notify(0).to_ret())];

@@ -12,9 +12,8 @@ use crate::error::Error;
 use crate::install::Flags;
 use crate::spawn::{Command, Failure, Outcome};
 
-/// Run `command` under `program`, which answers `SECCOMP_RET_TRACE` to the calls in question
-/// ([`TRACE_ALL`](crate::calls::TRACE_ALL): to all), to the end of it and of all its descendants, and report
-/// each such call that begins after the command was executed. The filter stops each once, where
+/// Run `command` under `program`, which answers `SECCOMP_RET_TRACE` to the calls in question, to the end of it
+/// and of all its descendants, and report each such call that begins after the command was executed. The filter stops each once, where
 /// `PTRACE_SYSCALL` would stop it twice (`seccomp(2)`, `ptrace(2)`).
 ///
 /// Signals and job control work as with [`Command::forward_signals`]. All children of the calling thread are

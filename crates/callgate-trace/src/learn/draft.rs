@@ -200,6 +200,16 @@ fn rest(text: &mut String, why: &str, calls: &BTreeSet<Syscall>, on: &str) {
 fn verify(text: &str, recording: &Recording) -> Result<Policy, DraftError> {
     let policy = Policy::parse(text).map_err(|e| DraftError::Invalid(e.to_string()))?;
     policy.compile().map_err(|e| DraftError::Invalid(e.to_string()))?;
+    permits(&policy, recording)?;
+    Ok(policy)
+}
+
+/// That a policy permits every call recorded whose number is in the tables.
+///
+/// # Errors
+///
+/// [`DraftError::Denies`] with the first that it does not.
+pub fn permits(policy: &Policy, recording: &Recording) -> Result<(), DraftError> {
     for (key, _) in recording.calls() {
         let Some(call) = Syscall::from_number(key.arch, key.nr) else { continue };
         let mut data = SeccompData { nr: key.nr, arch: key.arch.token(), ..SeccompData::default() };
@@ -210,5 +220,5 @@ fn verify(text: &str, recording: &Recording) -> Result<Policy, DraftError> {
             return Err(DraftError::Denies(format!("{} on {}", call.name(), key.arch.name())));
         }
     }
-    Ok(policy)
+    Ok(())
 }

@@ -8,7 +8,7 @@ mod journal;
 mod lines;
 mod recording;
 
-pub use draft::{Draft, DraftError, Style, draft};
+pub use draft::{Draft, DraftError, Style, draft, permits};
 pub use journal::Journal;
 pub use lines::ReadError;
 pub use recording::{Key, Recording};

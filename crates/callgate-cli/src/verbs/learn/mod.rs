@@ -1,5 +1,6 @@
 //! `learn`: a policy from what a command calls.
 
+mod confirm;
 mod recorder;
 mod watch;
 mod write;
@@ -10,6 +11,9 @@ use crate::say::Say;
 use callgate_trace::learn::Recording;
 
 pub(crate) fn learn(args: &Learn, say: &Say) -> Outcome {
+    if let Some(policy) = &args.confirm {
+        return confirm::confirm(args, policy, say);
+    }
     if args.merge.is_empty() {
         return watch::watch(args, say);
     }

@@ -5,7 +5,9 @@ use super::write;
 use crate::args::{Learn, Via};
 use crate::failure::{CANNOT, Failure, Outcome};
 use crate::say::Say;
-use callgate_sys::calls::{NOTIFY_ALL, TRACE_ALL, notify_calls};
+use callgate::Action;
+use callgate::abi::insn::{Insn, op};
+use callgate_sys::calls::{Calls, notify_calls};
 use callgate_sys::ptrace::trace_calls;
 use callgate_sys::spawn::{self, Command};
 use callgate_sys::{Error, Outcome as End};
@@ -17,7 +19,8 @@ pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
     for path in [args.record.as_deref(), args.output.output.as_deref()].into_iter().flatten() {
         writable(path)?;
     }
-    let (end, recorder) = run(args, say)?;
+    let all = |ask: Action| Ok(vec![Insn::stmt(op::RET_K, ask.to_ret())]);
+    let (end, recorder) = run(args, say, all, |via| Recorder::new(args.record.as_deref(), via, say))?;
     let written = recorder.finish().and_then(|recording| {
         let wanted = args.record.is_none() || args.output.output.is_some();
         if wanted { write::policy(args, &recording, say) } else { Ok(()) }
@@ -30,15 +33,20 @@ pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
     end.pass_on()
 }
 
-/// Runs the command by the first way that is possible.
-fn run(args: &Learn, say: &Say) -> Result<(End, Recorder), Failure> {
+/// Runs the command by the first way that is possible, under the program that asks with an action, and reports
+/// to what is made for that way.
+pub(super) fn run<C: Calls + Send>(
+    args: &Learn,
+    say: &Say,
+    program: impl Fn(Action) -> Result<Vec<Insn>, Failure>,
+    make: impl Fn(Via) -> Result<C, Failure>,
+) -> Result<(End, C), Failure> {
     let command = || Command::new(&args.command).map(Command::die_with_parent).map_err(failure);
-    let record = args.record.as_deref();
     if args.via != Via::Notify {
         say.line("callgate: learning by seccomp and ptrace");
-        let mut recorder = Recorder::new(record, Via::Trace, say)?;
-        match trace_calls(command()?, &TRACE_ALL, &mut recorder) {
-            Ok(end) => return Ok((end, recorder)),
+        let mut calls = make(Via::Trace)?;
+        match trace_calls(command()?, &program(Action::Trace(0))?, &mut calls) {
+            Ok(end) => return Ok((end, calls)),
             // Nothing has been executed.
             Err(spawn::Failure::Setup(e)) if args.via == Via::Auto && is_tracing(&e) => {
                 say.line(&format!("callgate: {e}"));
@@ -47,16 +55,16 @@ fn run(args: &Learn, say: &Say) -> Result<(End, Recorder), Failure> {
         }
     }
     say.line("callgate: learning by seccomp notifications");
-    let mut recorder = Recorder::new(record, Via::Notify, say)?;
-    let end = notify_calls(command()?, &NOTIFY_ALL, &mut recorder).map_err(failure)?;
-    Ok((end, recorder))
+    let mut calls = make(Via::Notify)?;
+    let end = notify_calls(command()?, &program(Action::Notify(0))?, &mut calls).map_err(failure)?;
+    Ok((end, calls))
 }
 
 fn is_tracing(e: &Error) -> bool {
     matches!(e, Error::Call { call, .. } if call.starts_with("ptrace"))
 }
 
-fn failure(e: spawn::Failure) -> Failure {
+pub(super) fn failure(e: spawn::Failure) -> Failure {
     match e {
         spawn::Failure::Setup(_) => Failure::new(CANNOT, e),
         _ => Failure::new(e.exit_code(), e),

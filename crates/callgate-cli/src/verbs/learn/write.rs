@@ -8,8 +8,8 @@ use crate::verbs::compile::write_code;
 use crate::verbs::convert;
 use callgate::Policy;
 use callgate::program::Code;
-use callgate_formats::{Format, Options};
-use callgate_trace::learn::{DraftError, Recording, Style, draft};
+use callgate_formats::{Accept, Format, Options};
+use callgate_trace::learn::{DraftError, Recording, Style, draft, permits};
 
 /// Writes the policy a recording comes to.
 pub(super) fn policy(args: &Learn, recording: &Recording, say: &Say) -> Result<(), Failure> {
@@ -36,7 +36,24 @@ pub(super) fn policy(args: &Learn, recording: &Recording, say: &Say) -> Result<(
             if let Some(host) = policy.arches.first() {
                 options.host = *host;
             }
+            if callgate_formats::write(&policy, format, &options).is_err() {
+                options.accept = Accept::NotWeaker;
+                let export = callgate_formats::write(&policy, format, &options);
+                let export = export.map_err(Failure::input)?;
+                comes_back(&export.bytes, format, &options, recording)?;
+            }
             convert::write(&policy, format, &options, &args.output, say)
         }
     }
+}
+
+/// That what was written with losses permits all that was recorded.
+fn comes_back(bytes: &[u8], format: Format, options: &Options, recording: &Recording) -> Result<(), Failure> {
+    let read = callgate_formats::read(&String::from_utf8_lossy(bytes), format, options);
+    let import = read.map_err(Failure::input)?;
+    let name = format.name();
+    // Of a stack, every policy must permit a call.
+    import.policies.iter().try_for_each(|named| permits(&named.policy, recording)).map_err(|e| {
+        Failure::input(format!("{name} cannot say what the policy says: {e}; `callgate convert` says more"))
+    })
 }
