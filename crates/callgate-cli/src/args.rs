@@ -170,7 +170,8 @@ pub(crate) struct Supervise {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples: callgate learn -o web.cg -- ./server\n          \
     callgate learn --record one.jsonl -- ./server\n          \
-    callgate learn --merge one.jsonl two.jsonl -o web.cg\n\
+    callgate learn --merge one.jsonl two.jsonl -o web.cg\n          \
+    callgate learn --confirm web.cg -- ./server\n\
     Exits with the command's own code, as `run` does.")]
 pub(crate) struct Learn {
     /// Write a recording to FILE; a policy too only if -o is given
@@ -179,17 +180,44 @@ pub(crate) struct Learn {
     /// Run nothing: make one policy (or with --record one recording) of these recordings
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "command")]
     pub(crate) merge: Vec<PathBuf>,
+    /// Hold this policy against the command: what it allows runs at full speed, and the rest is told and allowed
+    /// all the same; with -o, write the policy that allows it too. Exits 1 if something was missing
+    #[arg(long, value_name = "POLICY", conflicts_with_all = ["merge", "margin", "generalise", "format"])]
+    pub(crate) confirm: Option<String>,
     /// What happens to calls that were not seen
     #[arg(long, value_name = "ACTION", default_value = "kill")]
     pub(crate) default: String,
-    /// Permit other calls that do the same as those seen, for the next C library
+    /// Permit other calls that do the same as those seen, and argument values C libraries have begun to use,
+    /// for the next C library
     #[arg(long)]
     pub(crate) margin: bool,
+    /// Permit whole groups of which at least half was seen; a comment says what was not
+    #[arg(long, visible_alias = "generalize")]
+    pub(crate) generalise: bool,
+    /// Write the policy in another notation, as `convert --to` does, if that permits no more and nothing less than
+    /// was seen; what differs otherwise is told
+    #[arg(long, value_name = "FORMAT", value_parser = crate::input::from)]
+    pub(crate) format: Option<crate::input::From>,
+    /// How to watch the command
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) via: Via,
     #[command(flatten)]
     pub(crate) output: Output,
     /// The command and its arguments
     #[arg(last = true, required_unless_present = "merge", value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// How `learn` watches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub(crate) enum Via {
+    /// By tracing; where the command cannot be traced, by notifications
+    #[default]
+    Auto,
+    /// Seccomp and ptrace: no program inside can be traced by another
+    Trace,
+    /// Seccomp notifications: no filter with a listener can be loaded inside
+    Notify,
 }
 
 #[derive(Args, Debug)]

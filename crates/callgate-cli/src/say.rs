@@ -52,6 +52,11 @@ impl Say {
         Say { kept: Some(Mutex::default()), ..Say::new(self.color) }
     }
 
+    /// In the same taste, for another thread.
+    pub(crate) fn another(&self) -> Say {
+        Say::new(self.color)
+    }
+
     /// What has been kept since the last time.
     pub(crate) fn take(&self) -> Vec<Diagnostic> {
         let kept = self.kept.as_ref().map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner));

@@ -4,6 +4,7 @@ use super::compile::write_code;
 use crate::args::Convert;
 use crate::failure::{Failure, Outcome};
 use crate::input::{From, Input, Kind};
+use crate::output::Output;
 use crate::say::Say;
 use callgate::Policy;
 use callgate::program::Code;
@@ -60,7 +61,22 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
         options.flags = import.flags;
         options.listener = import.listener.clone();
     }
-    let export = callgate_formats::write(&policy, format, &options).map_err(|e| {
+    write(&policy, format, &options, &args.output, say)?;
+    Ok(0)
+}
+
+/// Writes a policy in a notation.
+pub(super) fn write(
+    policy: &Policy,
+    format: Format,
+    options: &Options,
+    output: &Output,
+    say: &Say,
+) -> Result<(), Failure> {
+    if format == Format::Callgate {
+        return output.text(&callgate::syntax::print(policy));
+    }
+    let export = callgate_formats::write(policy, format, options).map_err(|e| {
         let advice = match options.accept {
             Accept::Lossless => "--lossy accepts what makes nothing weaker, --weaker everything",
             Accept::NotWeaker => "--weaker accepts what lets calls through that the policy refuses",
@@ -73,8 +89,7 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
     for loss in &export.losses {
         say.line(&format!("callgate: {}: {loss}", format.name()));
     }
-    args.output.bytes(&export.bytes)?;
-    Ok(0)
+    output.bytes(&export.bytes)
 }
 
 /// The one policy an input is: a program or a stack is rendered.

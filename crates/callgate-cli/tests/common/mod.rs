@@ -71,3 +71,16 @@ pub(crate) fn python() -> Option<String> {
     assert!(output.status.success(), "{}", stderr(&output));
     Some(stdout(&output).trim().to_owned())
 }
+
+/// Compiles a C program with these options behind it; `None` without a compiler.
+pub(crate) fn compiled(folder: &Folder, name: &str, source: &str, options: &[&str]) -> Option<String> {
+    if !installed("cc") {
+        return None;
+    }
+    let c = folder.file(&format!("{name}.c"), source.as_bytes());
+    let program = folder.path().join(name);
+    let cc = Command::new("cc").args(["-O1", "-pthread", "-o"]).arg(&program).arg(&c).args(options).output();
+    let cc = cc.unwrap();
+    assert!(cc.status.success(), "{}", stderr(&cc));
+    Some(program.to_str().unwrap().to_owned())
+}

@@ -18,6 +18,9 @@ pub(super) trait Watcher {
 
     /// The thread is gone, or its number now belongs to another.
     fn forget(&mut self, tid: i32);
+
+    /// Nothing has happened for a moment.
+    fn idle(&mut self) {}
 }
 
 /// Runs `command` to the end of it and of all its descendants. Signals and job control work as with
@@ -85,7 +88,10 @@ impl Follower<'_> {
         while !(self.tracees.is_empty() && self.expected.is_empty()) {
             match wait_any(false)? {
                 Some(event) => self.handle(event)?,
-                None => forward::next(self.outcome.is_none().then_some(self.main)),
+                None => {
+                    forward::next(self.outcome.is_none().then_some(self.main));
+                    self.watcher.idle();
+                }
             }
         }
         let hint = "somebody else reaped the command";

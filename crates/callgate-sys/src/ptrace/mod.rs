@@ -14,7 +14,7 @@ mod loads;
 mod tracee;
 
 pub use answer::{Answer, Answers, Asked, trace_answers};
-pub use calls::{Caller, trace_calls};
+pub use calls::trace_calls;
 pub use event::{Event, Stop, wait_any, wait_for};
 pub use filters::{Attached, filters};
 pub use kills::{Kill, trace_kills};

@@ -221,7 +221,7 @@ fn waitid(pid: libc::pid_t, options: i32) -> Result<Option<(i32, i32)>, Error> {
 
 /// Whether this child of ours, alive or a zombie, has executed a program: then, and only then, its process
 /// group is no longer ours to set (`EACCES`, or `EPERM` once it left our session).
-fn has_executed(pid: libc::pid_t) -> bool {
+pub(crate) fn has_executed(pid: libc::pid_t) -> bool {
     // SAFETY: takes no pointers; the group it is put into is the one it is in.
     unsafe { libc::setpgid(pid, libc::getpgid(pid)) != 0 }
 }

@@ -11,5 +11,6 @@ mod launch;
 mod outcome;
 
 pub use child::Child;
+pub(crate) use child::has_executed;
 pub use command::Command;
 pub use outcome::{Failure, Outcome};

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 
 /// `SIGSYS`, `include/uapi/asm-generic/signal.h`.
 const SIGSYS: u64 = 31;
-/// Notes longer than this are not read: registers, not memory.
+/// Notes longer than this in sum are not read: registers, not memory.
 const LONGEST_NOTES: u64 = 64 << 20;
 
 /// A core dump of a process that died of `SIGSYS`.
@@ -48,11 +48,14 @@ impl Core {
             return Err("an ELF file, but no core dump".into());
         }
         let (mut notes, mut segments) = (Vec::new(), Vec::new());
+        let mut left = LONGEST_NOTES;
         for header in headers(&file, format, &ident)? {
             match header.kind {
                 PT_LOAD if header.size > 0 => segments.push((header.address, header.size, header.offset)),
-                PT_NOTE if header.size > LONGEST_NOTES => return Err("its notes are too long".into()),
+                // Segments may overlap, so that a short file can claim many.
+                PT_NOTE if header.size > left => return Err("its notes are too long".into()),
                 PT_NOTE => {
+                    left -= header.size;
                     let mut bytes = vec![0; header.size as usize];
                     file.read_exact_at(&mut bytes, header.offset).map_err(|e| format!("its notes: {e}"))?;
                     notes.push(bytes);

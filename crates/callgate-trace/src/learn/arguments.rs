@@ -9,6 +9,10 @@ pub(super) enum Shape {
     Masked(&'static str, u64),
     /// None of these bits is set, if none was.
     Without(&'static str, u64),
+    /// No memory is made executable, if none was; or else none that can be written, if none was both.
+    Protection,
+    /// Recorded, but no condition: which value is used depends on the moment, not on the program.
+    Noted,
 }
 
 /// The namespaces of `include/uapi/linux/sched.h`, without `CLONE_NEWTIME`: in `clone` its bit belongs to the
@@ -20,15 +24,16 @@ const NAMESPACES: (&str, u64) = (
 
 /// The arguments of a call that matter: position, and shape.
 pub(super) fn of(call: &str) -> &'static [(usize, Shape)] {
-    use Shape::{Listed, Masked, Without};
+    use Shape::{Listed, Masked, Noted, Protection, Without};
     match call {
         "socket" | "socketpair" => &[(0, Listed), (1, Masked("SOCK_TYPE_MASK", 0xf))],
-        "ioctl" | "fcntl" | "fcntl64" | "futex" | "futex_time64" => &[(1, Listed)],
+        "ioctl" | "fcntl" | "fcntl64" => &[(1, Listed)],
+        "futex" | "futex_time64" => &[(1, Noted)],
         "prctl" | "arch_prctl" | "personality" | "ptrace" | "keyctl" | "bpf" | "socketcall" | "ipc" => {
             &[(0, Listed)]
         }
-        "madvise" => &[(2, Listed)],
-        "mmap" | "mmap2" | "mprotect" => &[(2, Without("PROT_EXEC", 4))],
+        "madvise" => &[(2, Noted)],
+        "mmap" | "mmap2" | "mprotect" => &[(2, Protection)],
         "clone" => &[(0, Without(NAMESPACES.0, NAMESPACES.1))],
         _ => &[],
     }

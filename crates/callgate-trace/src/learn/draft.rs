@@ -7,7 +7,9 @@ use std::fmt::Write;
 use callgate::Policy;
 use callgate_abi::{Action, Arch, SeccompData, Syscall, risk, twin};
 
-use super::arguments::{self, Shape};
+use super::arguments;
+use super::evidence::{Evidence, gather};
+use super::groups::{self, Folded};
 use super::recording::Recording;
 
 /// Calls that a program may come to make without having made them while it was watched: the kernel restarts
@@ -32,8 +34,17 @@ pub struct Style {
     /// What happens to calls that were not seen, as the policy language writes it.
     pub default: String,
     /// Permit other calls that do the same as one that was seen without conditions on its arguments, except
-    /// those that are a risk of their own.
+    /// those that are a risk of their own; and where values of an argument are listed, those that C libraries
+    /// began to use with some release.
     pub margin: bool,
+    /// Permit whole groups of which at least half was seen, if the rest is no risk of its own.
+    pub generalise: bool,
+}
+
+impl Default for Style {
+    fn default() -> Style {
+        Style { default: "kill".to_owned(), margin: false, generalise: false }
+    }
 }
 
 /// A policy made from a recording.
@@ -68,16 +79,6 @@ impl fmt::Display for DraftError {
 
 impl std::error::Error for DraftError {}
 
-/// What is known of one call on one architecture.
-#[derive(Default)]
-struct Evidence {
-    count: u64,
-    runs: BTreeSet<String>,
-    programs: BTreeSet<String>,
-    /// The values seen; `None` once there were too many.
-    values: Option<BTreeSet<Vec<u64>>>,
-}
-
 /// Write the policy that permits what was recorded. It is compiled, and asked about every call recorded,
 /// before it is returned.
 ///
@@ -85,77 +86,107 @@ struct Evidence {
 ///
 /// When nothing was recorded, the default action cannot be understood, or the policy is not what it should be.
 pub fn draft(recording: &Recording, style: &Style) -> Result<Draft, DraftError> {
-    let mut seen: BTreeMap<Arch, BTreeMap<Syscall, Evidence>> = BTreeMap::new();
-    let mut unknown = BTreeSet::new();
-    for (key, counts) in recording.calls() {
-        let Some(call) = Syscall::from_number(key.arch, key.nr) else {
-            unknown.insert((key.arch, key.nr));
-            continue;
-        };
-        let fresh = || Evidence { values: Some(BTreeSet::new()), ..Evidence::default() };
-        let evidence = seen.entry(key.arch).or_default().entry(call).or_insert_with(fresh);
-        evidence.count = counts.values().fold(evidence.count, |sum, n| sum.saturating_add(*n));
-        evidence.runs.extend(counts.keys().cloned());
-        evidence.programs.insert(key.program.clone());
-        match (&mut evidence.values, &key.args) {
-            (Some(values), Some(args)) => {
-                values.insert(args.clone());
-            }
-            (values, _) => *values = None,
-        }
-    }
+    let (seen, unknown) = gather(recording);
     if seen.is_empty() {
         return Err(DraftError::Empty);
     }
+    let write = |names: bool, groups: bool| {
+        Text { seen: &seen, unknown: &unknown, runs: recording.runs(), style, names, groups }.write()
+    };
     // Constants by name where the language knows them for the argument, and where not, by value.
-    let text = [true, false].map(|names| text(&seen, &unknown, recording.runs(), style, names));
-    let verdicts = text.each_ref().map(|text| verify(text, recording));
-    let [named, plain] = text;
-    match verdicts {
-        [Ok(()), _] => Ok(Draft { text: named, unknown }),
-        [_, Ok(())] => Ok(Draft { text: plain, unknown }),
-        [_, Err(e)] => Err(e),
-    }
+    let named = write(true, false);
+    let (plain, names) = match verify(&named, recording) {
+        Ok(_) => (named, true),
+        Err(_) => (write(false, false), false),
+    };
+    let exact = verify(&plain, recording)?;
+    let text = write(names, true);
+    // Groups say the same in fewer lines, or else they are left out.
+    let grouped = verify(&text, recording)?;
+    let same = style.generalise || exact.lower().is_ok_and(|exact| grouped.lower() == Ok(exact));
+    Ok(Draft { text: if same { text } else { plain }, unknown })
 }
 
-fn text(
-    seen: &BTreeMap<Arch, BTreeMap<Syscall, Evidence>>,
-    unknown: &BTreeSet<(Arch, u32)>,
+/// A policy being written.
+struct Text<'a> {
+    seen: &'a BTreeMap<Arch, BTreeMap<Syscall, Evidence>>,
+    unknown: &'a BTreeSet<(Arch, u32)>,
     runs: usize,
-    style: &Style,
+    style: &'a Style,
+    /// Constants by name.
     names: bool,
-) -> String {
-    let arches: Vec<_> = seen.keys().map(|a| a.name()).collect();
-    let plural = if runs == 1 { "" } else { "s" };
-    let mut text = format!("# learned by callgate from {runs} run{plural}\n");
-    let _ = write!(text, "arch {}\ndefault {}\n", arches.join(", "), style.default);
-    for (arch, calls) in seen {
-        let on = if seen.len() > 1 { format!(" on {}", arch.name()) } else { String::new() };
-        let _ = write!(text, "\n# called on {}\n", arch.name());
-        for (call, evidence) in calls {
-            let condition = condition(*call, *arch, evidence, names);
-            let remark = remark(evidence, runs);
+    /// Calls by group.
+    groups: bool,
+}
+
+impl Text<'_> {
+    fn write(&self) -> String {
+        let arches: Vec<_> = self.seen.keys().map(|a| a.name()).collect();
+        let plural = if self.runs == 1 { "" } else { "s" };
+        let mut text = format!("# learned by callgate from {} run{plural}\n", self.runs);
+        let _ = write!(text, "arch {}\ndefault {}\n", arches.join(", "), self.style.default);
+        for (arch, calls) in self.seen {
+            let on = if self.seen.len() > 1 { format!(" on {}", arch.name()) } else { String::new() };
+            self.called(&mut text, *arch, calls, &on);
+            self.uncalled(&mut text, *arch, calls, &on);
+        }
+        for (arch, nr) in self.unknown {
+            let _ = write!(text, "\n# called, but in no table, so not permitted: {nr} on {}\n", arch.name());
+        }
+        text
+    }
+
+    fn condition(&self, call: Syscall, arch: Arch, evidence: &Evidence) -> String {
+        evidence.condition(call, arch, self.names, self.style.margin)
+    }
+
+    /// What was called: groups first, then call by call.
+    fn called(&self, text: &mut String, arch: Arch, calls: &BTreeMap<Syscall, Evidence>, on: &str) {
+        let free = calls.iter().filter(|(call, evidence)| self.condition(**call, arch, evidence).is_empty());
+        let free: BTreeSet<Syscall> = free.map(|(call, _)| *call).collect();
+        let bound: BTreeSet<Syscall> = calls.keys().filter(|c| !free.contains(c)).copied().collect();
+        let groups =
+            if self.groups { groups::fold(&free, &bound, arch, self.style.generalise) } else { Vec::new() };
+        let mut told = BTreeSet::new();
+        for Folded { group, called, others } in groups {
+            let share = match others.len() {
+                0 => "all".to_owned(),
+                n => format!("{} of {}", called.len(), called.len() + n),
+            };
+            let _ = writeln!(text, "\n# {share} of @{} called on {}", group.name, arch.name());
+            for call in &called {
+                let remark = calls.get(call).map_or_else(String::new, |e| e.remark(*call, self.runs));
+                let _ = writeln!(text, "#   {}: {remark}", call.name());
+            }
+            if !others.is_empty() {
+                let names: Vec<_> = others.iter().map(|c| c.name()).collect();
+                let _ = writeln!(text, "# not called, and permitted all the same: {}", names.join(", "));
+            }
+            let _ = writeln!(text, "allow @{}{on}", group.name);
+            told.extend(called);
+        }
+        let _ = writeln!(text, "\n# called on {}", arch.name());
+        for (call, evidence) in calls.iter().filter(|(call, _)| !told.contains(call)) {
+            let condition = self.condition(*call, arch, evidence);
+            let remark = evidence.remark(*call, self.runs);
             let _ = writeln!(text, "allow {}{on}{condition}  # {remark}", call.name());
         }
-        let has = |call: &Syscall| call.number(*arch).is_some() && !calls.contains_key(call);
+    }
+
+    /// What was not called, and is permitted all the same.
+    fn uncalled(&self, text: &mut String, arch: Arch, calls: &BTreeMap<Syscall, Evidence>, on: &str) {
+        let has = |call: &Syscall| call.number(arch).is_some() && !calls.contains_key(call);
         let always: BTreeSet<_> = ALWAYS.iter().filter_map(|n| Syscall::from_name(n)).filter(&has).collect();
-        rest(&mut text, "needed by every program", &always, &on);
-        if style.margin {
-            let free = calls.iter().filter(|(call, evidence)| condition_free(**call, *arch, evidence));
+        rest(text, "needed by every program", &always, on);
+        if self.style.margin {
+            let free =
+                calls.iter().filter(|(call, evidence)| self.condition(**call, arch, evidence).is_empty());
             let twins = free.flat_map(|(call, _)| twin::of(*call)).flat_map(twin::Family::members);
             let harmless = |c: &Syscall| arguments::of(c.name()).is_empty() && risk::of(*c).is_none();
             let twins = twins.filter(|c| has(c) && !always.contains(c) && harmless(c));
-            rest(&mut text, "margin: they do what calls above do", &twins.collect(), &on);
+            rest(text, "margin: they do what calls above do", &twins.collect(), on);
         }
     }
-    for (arch, nr) in unknown {
-        let _ = write!(text, "\n# called, but in no table, so not permitted: {nr} on {}\n", arch.name());
-    }
-    text
-}
-
-fn condition_free(call: Syscall, arch: Arch, evidence: &Evidence) -> bool {
-    condition(call, arch, evidence, false).is_empty()
 }
 
 fn rest(text: &mut String, why: &str, calls: &BTreeSet<Syscall>, on: &str) {
@@ -165,56 +196,20 @@ fn rest(text: &mut String, why: &str, calls: &BTreeSet<Syscall>, on: &str) {
     }
 }
 
-fn remark(evidence: &Evidence, runs: usize) -> String {
-    let times = if evidence.count == 1 { "once".to_owned() } else { format!("{} times", evidence.count) };
-    let program = evidence.programs.first().map_or("", String::as_str);
-    // A path may hold anything, a comment ends with its line.
-    let program = program.escape_debug().to_string();
-    let more = match evidence.programs.len() {
-        0 | 1 => String::new(),
-        n => format!(" and {} more", n - 1),
-    };
-    let by = if program.is_empty() { String::new() } else { format!(" by {program}{more}") };
-    let seen = if runs > 1 { format!(", seen {}/{runs}", evidence.runs.len()) } else { String::new() };
-    format!("{times}{by}{seen}")
-}
-
-/// The condition on a call's arguments, constants by name if so wanted; empty where there is none to make.
-fn condition(call: Syscall, arch: Arch, evidence: &Evidence, names: bool) -> String {
-    let (Some(values), Some(params)) = (&evidence.values, call.params(arch)) else { return String::new() };
-    let mut parts = Vec::new();
-    for (place, (index, shape)) in arguments::of(call.name()).iter().enumerate() {
-        let Some(param) = params.get(*index) else { continue };
-        let of_param = || values.iter().filter_map(|v| v.get(place).copied());
-        let name = |value: u64| {
-            let named = param.set.filter(|_| names).and_then(|s| s.name_of(value, arch));
-            named.map_or_else(|| format!("{value:#x}"), str::to_owned)
-        };
-        match shape {
-            Shape::Listed => {
-                let listed: BTreeSet<_> = of_param().collect();
-                let listed: Vec<_> = listed.into_iter().map(name).collect();
-                parts.push(format!("{} in {{{}}}", param.name, listed.join(", ")));
-            }
-            Shape::Masked(mask, bits) => {
-                let listed: BTreeSet<_> = of_param().map(|v| v & bits).collect();
-                let listed: Vec<_> = listed.into_iter().map(name).collect();
-                parts.push(format!("{} & {mask} in {{{}}}", param.name, listed.join(", ")));
-            }
-            Shape::Without(mask, bits) => {
-                if of_param().all(|v| v & bits == 0) {
-                    parts.push(format!("{} & {mask} == 0", param.name));
-                }
-            }
-        }
-    }
-    if parts.is_empty() { String::new() } else { format!(" if {}", parts.join(" && ")) }
-}
-
-/// That the text is a policy which compiles, and permits what was seen.
-fn verify(text: &str, recording: &Recording) -> Result<(), DraftError> {
+/// The policy the text is, if it compiles and permits what was seen.
+fn verify(text: &str, recording: &Recording) -> Result<Policy, DraftError> {
     let policy = Policy::parse(text).map_err(|e| DraftError::Invalid(e.to_string()))?;
     policy.compile().map_err(|e| DraftError::Invalid(e.to_string()))?;
+    permits(&policy, recording)?;
+    Ok(policy)
+}
+
+/// That a policy permits every call recorded whose number is in the tables.
+///
+/// # Errors
+///
+/// [`DraftError::Denies`] with the first that it does not.
+pub fn permits(policy: &Policy, recording: &Recording) -> Result<(), DraftError> {
     for (key, _) in recording.calls() {
         let Some(call) = Syscall::from_number(key.arch, key.nr) else { continue };
         let mut data = SeccompData { nr: key.nr, arch: key.arch.token(), ..SeccompData::default() };

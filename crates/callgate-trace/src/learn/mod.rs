@@ -2,7 +2,13 @@
 
 mod arguments;
 mod draft;
+mod evidence;
+mod groups;
+mod journal;
+mod lines;
 mod recording;
 
-pub use draft::{Draft, DraftError, Style, draft};
-pub use recording::{Key, ReadError, Recording};
+pub use draft::{Draft, DraftError, Style, draft, permits};
+pub use journal::Journal;
+pub use lines::ReadError;
+pub use recording::{Key, Recording};

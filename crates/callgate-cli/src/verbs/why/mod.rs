@@ -8,7 +8,8 @@ use crate::report::decided;
 use crate::report::denial::{Denial, Judge};
 use crate::say::Say;
 use crate::verbs::{emu, test};
-use callgate::{Arch, SeccompData, Syscall};
+use callgate::syntax::Parsed;
+use callgate::{Arch, Policy, SeccompData, Syscall};
 use callgate_trace::decode::Nothing;
 use callgate_trace::evidence::audit::{self, Record};
 use callgate_trace::evidence::core::Core;
@@ -172,26 +173,44 @@ fn apply(args: &Why, input: Input, cases: &[Case], say: &Say) -> Result<Vec<(usi
     if !args.reading.arches.arch.is_empty() {
         return Err(Failure::input("--apply works on the whole policy: leave --arch out"));
     }
-    let mut loader = input::loader;
-    let (name, Kind::Own(mut parsed, mut policy)) = (input.name.clone(), input.kind) else {
+    let (name, Kind::Own(parsed, policy)) = (input.name.clone(), input.kind) else {
         return Err(Failure::input(format!(
             "{}: --apply changes policies in callgate's own language",
             args.policy
         )));
     };
+    let calls: Vec<(SeccompData, bool)> =
+        cases.iter().filter(|c| !c.permitted).map(|c| (c.call, c.with_args)).collect();
+    let (text, added) = grow(&name, *parsed, *policy, &calls)?;
+    if !added.is_empty() {
+        replace(&args.policy, &text).map_err(|e| Failure::input(format!("{}: {e}", args.policy)))?;
+        say.error(&format!("{}: changed; every call it does not name gets what it got before", args.policy));
+    }
+    Ok(added)
+}
+
+/// The text of a policy with a line for every call, of which the arguments are known or not; the lines and their
+/// numbers.
+pub(crate) fn grow(
+    name: &str,
+    mut parsed: Parsed,
+    mut policy: Policy,
+    calls: &[(SeccompData, bool)],
+) -> Result<(String, Vec<(usize, String)>), Failure> {
+    let mut loader = input::loader;
     let mut added = Vec::new();
     let mut text = String::new();
-    for case in cases.iter().filter(|c| !c.permitted) {
+    for (call, with_args) in calls {
         let wrong = |e: NoRemedy| Failure::new(FINDINGS, format!("{name}: {e}"));
         let filter = policy.lower().map_err(|e| Failure::input(format!("{name}: {e}")))?;
-        let rule = match remedy::rule(&policy, &filter, &case.call, case.with_args) {
-            // An earlier case's line allows it.
+        let rule = match remedy::rule(&policy, &filter, call, *with_args) {
+            // An earlier call's line allows it.
             Err(NoRemedy::Permitted) => continue,
             other => other.map_err(wrong)?,
         };
-        let patch = remedy::patch(&parsed, &policy, &rule, &case.call, &mut loader).map_err(wrong)?;
+        let patch = remedy::patch(&parsed, &policy, &rule, call, &mut loader).map_err(wrong)?;
         text.clone_from(&patch.text);
-        let mut read = callgate::syntax::parse(&name, &text, &mut loader);
+        let mut read = callgate::syntax::parse(name, &text, &mut loader);
         let Some(next) = read.policy.take() else { return Err(wrong(NoRemedy::NoPlace)) };
         let after = next.lower().map_err(|e| Failure::input(format!("{name}: {e}")))?;
         for expect in &read.expects {
@@ -207,13 +226,9 @@ fn apply(args: &Why, input: Input, cases: &[Case], say: &Say) -> Result<Vec<(usi
             }
         }
         added.push((patch.line, patch.added));
-        (*parsed, *policy) = (read, next);
+        (parsed, policy) = (read, next);
     }
-    if !added.is_empty() {
-        replace(&args.policy, &text).map_err(|e| Failure::input(format!("{}: {e}", args.policy)))?;
-        say.error(&format!("{}: changed; every call it does not name gets what it got before", args.policy));
-    }
-    Ok(added)
+    Ok((text, added))
 }
 
 /// Writes the file whole or not at all.

@@ -1,0 +1,184 @@
+//! What is done with each call.
+
+use crate::args::Via;
+use crate::failure::{BEFORE_EXEC, Failure};
+use crate::say::Say;
+use callgate::abi::Arch;
+use callgate::{SeccompData, Syscall};
+use callgate_sys::calls::{Caller, Calls};
+use callgate_trace::learn::{Journal, Recording};
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How old counts may be in a file that is being written.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A recording file that replaces what was there once the command has made its first call.
+struct Late {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Write for Late {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.is_none() {
+            self.file = Some(File::create(&self.path)?);
+        }
+        self.file.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Calls on their way into a recording.
+pub(super) struct Recorder {
+    via: Via,
+    path: Option<PathBuf>,
+    run: String,
+    /// Opened by the first call.
+    journal: Option<Journal<Late>>,
+    checked: Instant,
+    /// The first thing that went wrong with the file; nothing is written any more.
+    failed: Option<io::Error>,
+    foreign: u64,
+    told: BTreeSet<&'static str>,
+    say: Say,
+}
+
+impl Recorder {
+    pub(super) fn new(record: Option<&Path>, via: Via, say: &Say) -> Result<Recorder, Failure> {
+        Ok(Recorder {
+            via,
+            path: record.map(Path::to_path_buf),
+            run: run_name()?,
+            journal: None,
+            checked: Instant::now(),
+            failed: None,
+            foreign: 0,
+            told: BTreeSet::new(),
+            say: say.another(),
+        })
+    }
+
+    /// The end of the run.
+    pub(super) fn finish(mut self) -> Result<Recording, Failure> {
+        if self.foreign > 0 {
+            let n = self.foreign;
+            self.say.line(&format!("callgate: {n} calls of architectures unknown to callgate are left out"));
+        }
+        let finished =
+            self.journal.as_mut().map_or(Ok(()), |j| if self.failed.is_none() { j.finish() } else { Ok(()) });
+        if let Some(e) = self.failed.or(finished.err()) {
+            let path = self.path.unwrap_or_default();
+            return Err(Failure::input(format!("{}: {e}", path.display())));
+        }
+        Ok(self.journal.map_or_else(|| Recording::new(&self.run), |j| j.recording().clone()))
+    }
+
+    fn note(&mut self, done: io::Result<()>) {
+        if let Err(e) = done
+            && self.failed.is_none()
+        {
+            let path = self.path.as_deref().unwrap_or(Path::new("the recording"));
+            self.say.error(&format!("{}: {e}; the rest is not recorded there", path.display()));
+            self.failed = Some(e);
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        self.checked = Instant::now();
+        if self.failed.is_none()
+            && let Some(journal) = &mut self.journal
+        {
+            let done = journal.checkpoint();
+            self.note(done);
+        }
+    }
+
+    /// Calls that do not go as they would alone, each told once.
+    fn warn(&mut self, caller: &Caller, call: &SeccompData) {
+        /// `prctl(2)`: `PR_SET_SECCOMP`; `seccomp(2)`: `SECCOMP_SET_MODE_FILTER`, `…_FLAG_NEW_LISTENER`.
+        const PR_SET_SECCOMP: u64 = 22;
+        const SET_MODE_FILTER: u64 = 1;
+        const NEW_LISTENER: u64 = 8;
+        /// `include/uapi/linux/ptrace.h`: `PTRACE_TRACEME`, `…_ATTACH`, `…_SEIZE`.
+        const TRACING: [u64; 3] = [0, 16, 0x4206];
+        let arch = Arch::of_call(call.arch, call.nr);
+        let name = arch.and_then(|a| Syscall::from_number(a, call.nr)).map_or("", Syscall::name);
+        let filter = (name == "seccomp" && call.args[0] == SET_MODE_FILTER)
+            || (name == "prctl" && call.args[0] == PR_SET_SECCOMP);
+        let listener = name == "seccomp" && filter && call.args[1] & NEW_LISTENER != 0;
+        let tracing = name == "ptrace" && TRACING.contains(&(call.args[0] & 0xffff_ffff));
+        let warning = match self.via {
+            Via::Trace if tracing => "traces another, which fails under a tracer: try --via notify",
+            Via::Notify if listener => {
+                "loads a filter with a listener, which fails (EBUSY) where there is one: try --via trace"
+            }
+            Via::Trace | Via::Notify if filter => {
+                "loads a filter of its own: calls that it does not allow may be missing"
+            }
+            Via::Auto | Via::Trace | Via::Notify => return,
+        };
+        if self.told.insert(warning) {
+            let program = caller.program.as_deref().unwrap_or(Path::new(&caller.comm));
+            self.say.error(&format!("{} ({}) {warning}", program.display(), caller.pid));
+        }
+    }
+}
+
+impl Calls for Recorder {
+    fn called(&mut self, caller: &Caller, call: &SeccompData) {
+        if self.journal.is_none() {
+            let out = self.path.as_ref().map(|path| Late { path: path.clone(), file: None });
+            match Journal::new(&self.run, out) {
+                Ok(journal) => self.journal = Some(journal),
+                Err(e) => {
+                    self.note(Err(e));
+                    self.journal = Journal::new(&self.run, None).ok();
+                }
+            }
+        }
+        let Some(journal) = &mut self.journal else { return };
+        let program = caller.program.as_ref().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
+        match journal.count(&program, &caller.comm, call) {
+            Ok(true) => {}
+            Ok(false) => self.foreign = self.foreign.saturating_add(1),
+            Err(e) => self.note(Err(e)),
+        }
+        self.warn(caller, call);
+        if self.checked.elapsed() >= PERIOD {
+            self.checkpoint();
+        }
+    }
+
+    fn idle(&mut self) {
+        if self.checked.elapsed() >= PERIOD {
+            self.checkpoint();
+        }
+    }
+}
+
+/// That a result can be written there, found out before the command runs rather than when it has. The file is
+/// left as it was.
+pub(super) fn writable(path: &Path) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    let is_new = !path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let opened = opened.and_then(|_| if is_new { std::fs::remove_file(path) } else { Ok(()) });
+    opened.map_err(|e| Failure::input(format!("{}: {e}", path.display())))
+}
+
+/// A name no other run has.
+fn run_name() -> Result<String, Failure> {
+    let mut bytes = [0; 8];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.map_err(|e| Failure::new(BEFORE_EXEC, format!("/dev/urandom: {e}")))?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
+}

@@ -1,0 +1,46 @@
+//! Who makes a call, and who is told.
+
+use std::path::PathBuf;
+
+use callgate_abi::{Arch, SeccompData, Syscall};
+
+use crate::process;
+
+/// Who makes a call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// The process.
+    pub pid: i32,
+    /// The thread.
+    pub tid: i32,
+    /// The thread's name, as it was when it was first seen, when it last executed a program, or after its
+    /// last `prctl`.
+    pub comm: String,
+    /// The program it executes; `None` where that cannot be read.
+    pub program: Option<PathBuf>,
+}
+
+impl Caller {
+    /// What `/proc` tells of a thread that stands still.
+    pub(crate) fn of(tid: i32) -> Caller {
+        let task = process::task(tid).ok();
+        let pid = task.as_ref().map_or(tid, |t| t.pid);
+        let comm = task.map_or_else(String::new, |t| t.comm);
+        Caller { pid, tid, comm, program: process::executable(tid) }
+    }
+}
+
+/// Who is told.
+pub trait Calls {
+    /// A call is about to be made.
+    fn called(&mut self, caller: &Caller, call: &SeccompData);
+
+    /// No call has been made for a moment, about a fifth of a second.
+    fn idle(&mut self) {}
+}
+
+/// The name of a call.
+pub(crate) fn name(call: &SeccompData) -> &'static str {
+    let arch = Arch::of_call(call.arch, call.nr);
+    arch.and_then(|arch| Syscall::from_number(arch, call.nr)).map_or("", Syscall::name)
+}

@@ -1,0 +1,152 @@
+//! Recordings as JSON lines (`docs/recording.md`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use callgate_abi::{Arch, Syscall};
+use serde_json::{Value, json};
+
+use super::arguments;
+use super::recording::{Key, Recording, bits};
+
+const FORMAT: &str = "callgate-recording";
+const VERSION: u64 = 1;
+
+/// Why a recording cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReadError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// The line that opens a recording of these runs.
+pub(super) fn first(runs: &BTreeSet<String>) -> String {
+    format!("{}\n", json!({"format": FORMAT, "version": VERSION, "runs": runs}))
+}
+
+/// The line of one call.
+pub(super) fn call(key: &Key, counts: &BTreeMap<String, u64>) -> String {
+    let name = Syscall::from_number(key.arch, key.nr).map(Syscall::name);
+    let line = json!({
+        "arch": key.arch.name(), "nr": key.nr, "call": name, "program": key.program,
+        "thread": key.thread, "args": key.args, "counts": counts,
+    });
+    format!("{line}\n")
+}
+
+/// The line that closes a recording with this many lines of calls.
+pub(super) fn last(calls: usize) -> String {
+    format!("{}\n", json!({"end": calls}))
+}
+
+impl Recording {
+    /// Its JSON lines.
+    pub fn to_lines(&self) -> String {
+        let mut text = first(&self.runs);
+        let mut lines = 0;
+        for (key, counts) in self.calls() {
+            text.push_str(&call(key, counts));
+            lines += 1;
+        }
+        text.push_str(&last(lines));
+        text
+    }
+
+    /// Reads JSON lines. The second value says whether the recording was cut off: what stands before the cut
+    /// is read then.
+    ///
+    /// # Errors
+    ///
+    /// A line that is not what it should be, unless it is an incomplete last one.
+    pub fn from_lines(lines: impl AsRef<[u8]>) -> Result<(Recording, bool), ReadError> {
+        let lines = lines.as_ref();
+        let mut recording = Recording::default();
+        let mut read = 0_u64;
+        let mut ended = false;
+        for (index, line) in lines.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            let fail = |what: &str| ReadError { line: index + 1, what: what.to_owned() };
+            if ended {
+                return Err(fail("something follows the end of the recording"));
+            }
+            let whole = line.ends_with(b"\n");
+            let value: Value = match serde_json::from_slice(line) {
+                Ok(value) => value,
+                Err(_) if !whole && index > 0 => return Ok((recording, true)),
+                Err(e) => return Err(fail(&format!("no JSON: {e}"))),
+            };
+            if index == 0 {
+                if value["format"] != FORMAT {
+                    return Err(fail("this is no recording"));
+                }
+                if value["version"] != VERSION {
+                    return Err(fail("a recording of another version; this callgate reads version 1"));
+                }
+                let runs = value["runs"].as_array().ok_or_else(|| fail("`runs` is missing"))?;
+                for run in runs {
+                    let run = run.as_str().ok_or_else(|| fail("a run is no text"))?;
+                    recording.runs.insert(run.to_owned());
+                }
+            } else if let Some(end) = value.get("end") {
+                if end.as_u64() != Some(read) {
+                    return Err(fail("lines are missing, or stand twice"));
+                }
+                ended = true;
+            } else {
+                let (key, counts) = entry(&value, &recording.runs).map_err(|what| fail(&what))?;
+                recording.raise(&key, &counts);
+                read += 1;
+            }
+        }
+        if lines.is_empty() {
+            return Err(ReadError { line: 1, what: "this is no recording: it is empty".to_owned() });
+        }
+        Ok((recording, !ended))
+    }
+}
+
+fn entry(value: &Value, runs: &BTreeSet<String>) -> Result<(Key, BTreeMap<String, u64>), String> {
+    let text = |name: &str| value[name].as_str().ok_or_else(|| format!("`{name}` is missing, or no text"));
+    let arch = text("arch")?;
+    let arch = Arch::parse(arch).ok_or_else(|| format!("no such architecture: {arch}"))?;
+    let nr = value["nr"].as_u64().and_then(|nr| u32::try_from(nr).ok()).ok_or("`nr` is no call's number")?;
+    let args = match &value["args"] {
+        Value::Null => None,
+        Value::Array(args) => {
+            let args: Option<Vec<u64>> = args.iter().map(Value::as_u64).collect();
+            Some(args.ok_or("an argument is no number")?)
+        }
+        _ => return Err("`args` is neither a list nor null".to_owned()),
+    };
+    let wanted = Syscall::from_number(arch, nr).map_or(0, |c| arguments::of(c.name()).len());
+    if args.as_ref().is_some_and(|args| args.len() != wanted) {
+        return Err(format!("`args` should have {wanted} values"));
+    }
+    let call = Syscall::from_number(arch, nr);
+    for ((index, _), value) in
+        call.map_or(&[][..], |c| arguments::of(c.name())).iter().zip(args.iter().flatten())
+    {
+        let bits = call.map_or(64, |c| bits(c, arch, *index));
+        if value.checked_shr(bits).is_some_and(|rest| rest != 0) {
+            return Err(format!("argument {value:#x} has more than the {bits} bits the kernel reads"));
+        }
+    }
+    let mut counts = BTreeMap::new();
+    for (run, n) in value["counts"].as_object().ok_or("`counts` is missing")? {
+        if !runs.contains(run) {
+            return Err(format!("run {run} is not named in the first line"));
+        }
+        counts.insert(run.clone(), n.as_u64().ok_or("a count is no number")?);
+    }
+    let (program, thread) = (text("program")?.to_owned(), text("thread")?.to_owned());
+    Ok((Key { arch, nr, program, thread, args }, counts))
+}
