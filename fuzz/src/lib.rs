@@ -40,7 +40,12 @@ pub fn policy(data: &[u8]) {
     let formatted = syntax::format(&text).text;
     assert_eq!(syntax::format(&formatted).text, formatted, "formatting twice is formatting once");
     let refuse = &mut |_: &str, _: &str| Err("no files here".to_string());
-    assert_eq!(syntax::parse("fuzz", &formatted, refuse).policy.as_ref(), Some(&policy), "{formatted}");
+    let again = syntax::parse("fuzz", &formatted, refuse);
+    assert_eq!(again.policy.as_ref(), Some(&policy), "{formatted}");
+    assert_eq!(again.on_lines, parsed.on_lines, "{formatted}");
+    let whole = syntax::print_with(&policy, &parsed.on_lines);
+    let again = syntax::parse("fuzz", &whole, &mut |_: &str, _: &str| Err("no files here".to_string()));
+    assert_eq!((again.policy.as_ref(), &again.on_lines), (Some(&policy), &parsed.on_lines), "{whole}");
     let printed = syntax::print(&policy);
     match Policy::parse(&printed) {
         Ok(again) => assert_eq!(again, policy, "{printed}"),

@@ -155,6 +155,9 @@ pub(crate) struct Supervise {
     /// Write the report to this descriptor, which callgate was started with, instead of standard error
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) report_fd: Option<i32>,
+    /// What becomes of the command should callgate be killed; its children's calls fail with ENOSYS in any case
+    #[arg(long, value_name = "FATE", value_enum, default_value_t)]
+    pub(crate) if_lost: IfLost,
     /// Run nothing: answer for those that send their listener to this Unix socket, as container runtimes do
     /// (OCI's listenerPath)
     #[arg(long, value_name = "SOCKET", conflicts_with = "command")]
@@ -165,6 +168,16 @@ pub(crate) struct Supervise {
     /// The command and its arguments
     #[arg(last = true, required_unless_present = "listen", value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// What becomes of a supervised command without its supervisor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub(crate) enum IfLost {
+    /// It is killed.
+    #[default]
+    Kill,
+    /// It goes on, and what is handed over fails with ENOSYS.
+    Enosys,
 }
 
 #[derive(Args, Debug)]

@@ -206,6 +206,31 @@ fn a_supervisor_that_is_killed_takes_the_command_along() {
 }
 
 #[test]
+fn a_command_may_outlive_its_supervisor_and_is_answered_by_nobody() {
+    let folder = Folder::new();
+    let file = policy(&folder, "notify getppid, execve\non any continue-unchecked\n");
+    let script = "echo UP; read x; sh -c 'echo never' 2>/dev/null; echo \"$?\"";
+    let mut child =
+        callgate(&["supervise", "--quiet", "--if-lost", "enosys", &file, "--", "sh", "-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "UP\n");
+    child.kill().unwrap();
+    // Its input outlives it, too.
+    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    child.wait().unwrap();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "126\n");
+}
+
+#[test]
 fn an_interrupt_ends_both() {
     let folder = Folder::new();
     let file = policy(&folder, "notify getppid\non getppid continue-unchecked\n");
@@ -371,4 +396,125 @@ fn the_read_only_view_is_one() {
             assert!(!stdout(&checked).contains(code), "{}", stdout(&checked));
         }
     }
+}
+
+/// Opens in every way that may be tried, one a line: what came of it.
+const OPENS: &str = r#"
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def say(name, open):
+    try: fd = open()
+    except OSError as e: return print(name, e.errno)
+    try: text = os.read(fd, 9).decode()
+    except OSError as e: text = 'e%d' % e.errno
+    print(name, text)
+base = sys.argv[1]
+here = os.open(base + '/view', os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+def openat2(path, flags, resolve, size=24):
+    how = struct.pack('QQQ', flags, 0, resolve)
+    fd = libc.syscall(437, -100, path.encode(), how, size)
+    if fd < 0: raise OSError(ctypes.get_errno(), path)
+    return fd
+R = os.O_RDONLY
+say('relative', lambda: os.open('a', R, dir_fd=here))
+say('up', lambda: os.open('../secret', R, dir_fd=here))
+say('bad fd', lambda: os.open('a', R, dir_fd=999))
+say('file fd', lambda: os.open('a', R, dir_fd=0))
+os.chdir(base + '/view')
+say('cwd', lambda: os.open('a', R))
+say('dots', lambda: os.open('../view/./a', R))
+say('absolute link', lambda: os.open('absolute', R))
+say('link', lambda: os.open('link', R | os.O_NOFOLLOW))
+say('directory', lambda: os.open('.', R | os.O_DIRECTORY))
+say('no directory', lambda: os.open('a', R | os.O_DIRECTORY))
+say('fifo', lambda: os.open('fifo', R))
+say('missing', lambda: os.open('missing', R))
+say('missing outside', lambda: os.open('/missing', R))
+say('existing outside', lambda: os.open(base + '/secret', R))
+say('write', lambda: os.open('a', os.O_RDWR))
+say('truncate', lambda: os.open('a', R | os.O_TRUNC))
+say('path', lambda: os.open('a', R | os.O_PATH))
+say('empty', lambda: os.open('', R))
+say('how', lambda: openat2('a', R, 0))
+say('how beneath', lambda: openat2('a', R, 8))
+say('how short', lambda: openat2('a', R, 0, 8))
+say('null', lambda: os.open('/dev/null', R))
+say('tty', lambda: os.open('/dev/tty', R))
+say('self', lambda: os.open('/proc/self/environ', R))
+say('fd', lambda: os.open('/proc/self/fd/0', R))
+fault = libc.syscall(257 if sys.argv[2] == 'x86_64' else 56, -100, 8, 0)
+print('fault', fault if fault >= 0 else ctypes.get_errno())
+"#;
+
+#[test]
+fn every_way_to_open_is_answered_as_it_should() {
+    let Some(python) = python() else { return };
+    let folder = Folder::new();
+    let view = folder.path().join("view");
+    std::fs::create_dir(&view).unwrap();
+    std::fs::write(view.join("a"), "inside").unwrap();
+    folder.file("secret", b"secret");
+    std::os::unix::fs::symlink(view.join("a"), view.join("absolute")).unwrap();
+    std::os::unix::fs::symlink("a", view.join("link")).unwrap();
+    assert!(Command::new("mkfifo").arg(view.join("fifo")).status().unwrap().success());
+    let base = folder.path().to_str().unwrap();
+    let script = folder.file("opens.py", OPENS.as_bytes());
+    let rules = format!(
+        "notify open, openat if flags & O_CLOEXEC == 0\nnotify openat2\n\
+         on open, openat, openat2 open read-only below \"{base}/view\", below \"/dev\", below \"/proc\"\n"
+    );
+    let file = policy(&folder, &rules);
+    // Python's own `os.open` asks for O_CLOEXEC, always: the wrapper leaves it away.
+    let text = std::fs::read_to_string(&script).unwrap();
+    let wrapped = text.replace(
+        "base = sys.argv[1]\n",
+        "base = sys.argv[1]\nreal = os.open\n\
+         def plain(path, flags, dir_fd=-100):\n\
+         \x20   if flags & os.O_CLOEXEC: return real(path, flags)\n\
+         \x20   fd = libc.syscall(257 if sys.argv[2] == 'x86_64' else 56, dir_fd, path.encode(), flags)\n\
+         \x20   if fd < 0: raise OSError(ctypes.get_errno(), path)\n\
+         \x20   return fd\n\
+         os.open = plain\n",
+    );
+    std::fs::write(&script, wrapped).unwrap();
+    let command = [python.as_str(), &script, base, std::env::consts::ARCH];
+    let output = callgate(&["supervise", "--quiet", &file, "--"]).args(command).output().unwrap();
+    let wanted = "relative inside\nup 1\nbad fd 9\nfile fd 20\ncwd inside\ndots inside\nabsolute link inside\nlink 40\n\
+                  directory e21\nno directory 20\nfifo 13\nmissing 2\nmissing outside 1\nexisting outside 1\nwrite 1\n\
+                  truncate 1\npath 1\nempty 2\nhow inside\nhow beneath 1\nhow short 22\nnull \ntty 13\nself 13\nfd 1\nfault 14\n";
+    let said = stdout(&output);
+    for (said, wanted) in said.lines().zip(wanted.lines()) {
+        assert_eq!(said, wanted, "{}", stderr(&output));
+    }
+    assert_eq!(said.lines().count(), wanted.lines().count(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_caller_with_another_root_has_its_own_paths() {
+    let Some(python) = python() else { return };
+    let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+    if !is_root {
+        return println!("skipped: not root");
+    }
+    let folder = Folder::new();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("data/sub")).unwrap();
+    std::fs::write(root.join("data/a"), "in the jail").unwrap();
+    std::fs::write(root.join("other"), "elsewhere").unwrap();
+    // A link that means the jail's `/data` inside, and nothing outside.
+    std::os::unix::fs::symlink("/data/a", root.join("data/link")).unwrap();
+    let rules = "notify open, openat\non open, openat open read-only below \"/data\"\n\
+                 on open, openat if flags & O_CLOEXEC != 0 continue-unchecked\n";
+    let file = policy(&folder, rules);
+    let script = "import ctypes, os, sys\n\
+                  libc = ctypes.CDLL(None, use_errno=True)\n\
+                  def open(path):\n\
+                  \x20   fd = libc.syscall(257 if sys.argv[2] == 'x86_64' else 56, -100, path.encode(), 0)\n\
+                  \x20   return os.read(fd, 20).decode() if fd >= 0 else ctypes.get_errno()\n\
+                  os.chroot(sys.argv[1]); os.chdir('/data/sub')\n\
+                  print(open('/data/a'), open('../a'), open('../link'), open('../../other'), open('/other'), sep='|')\n";
+    let root = root.to_str().unwrap();
+    let command = [python.as_str(), "-c", script, root, std::env::consts::ARCH];
+    let output = callgate(&["supervise", "--quiet", &file, "--"]).args(command).output().unwrap();
+    assert_eq!(stdout(&output), "in the jail|in the jail|in the jail|1|1\n", "{}", stderr(&output));
 }

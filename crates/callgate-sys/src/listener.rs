@@ -367,7 +367,9 @@ impl Listener {
             }
             let hint = match errno() {
                 libc::EINTR => continue,
-                libc::ENOENT => return Ok(Delivery::Gone),
+                // ESRCH: a signal took the caller away while the descriptor was on its way
+                // (`kernel/seccomp.c`, the end of `seccomp_do_user_notification`).
+                libc::ENOENT | libc::ESRCH => return Ok(Delivery::Gone),
                 libc::EINVAL => "adding descriptors needs Linux 5.9, with an answer Linux 5.14",
                 libc::EINPROGRESS => "the notification was answered before, or never received",
                 libc::EBUSY => "another descriptor is on its way to this call",

@@ -65,3 +65,49 @@ fn the_strict_filter_is_lived_by() {
     assert!(text.ends_with("still here: writing is allowed\n"), "{text}");
     assert_eq!(output.status.signal(), Some(SIGSYS));
 }
+
+#[test]
+fn files_arrive_over_a_socket_and_no_other_way() {
+    let folder = std::env::temp_dir().join(format!("callgate-example-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("a"), "content").unwrap();
+    let folder_name = folder.to_str().unwrap();
+    let output = run("files_over_a_socket", &[folder_name, "a", "../etc/passwd", "/etc/passwd", "none"], b"");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let denied = "opening it myself: Permission denied (os error 13)";
+    let mut wanted = format!("a: {denied}\na: from my parent: content\n");
+    for name in ["../etc/passwd", "/etc/passwd", "none"] {
+        wanted += &format!("{name}: {denied}\n{name}: my parent refuses\n");
+    }
+    assert_eq!(text(&output.stdout), wanted, "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn devices_and_mounts_are_made_for_who_may_not() {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
+    if !is_root {
+        return println!("skipped: not root");
+    }
+    let folder = std::env::temp_dir().join(format!("callgate-mknod-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&folder, open).unwrap();
+    std::fs::create_dir(folder.join("closed")).unwrap();
+    let script = "umask 0; cd \"$1\" && mknod null c 1 3 && echo x > null && echo null || echo failed; \
+                  mknod disk b 8 0 2>/dev/null || echo no disk; mknod mem c 1 1 2>/dev/null || echo no mem; \
+                  mknod closed/null c 1 3 2>/dev/null || echo not there";
+    let nobody = ["setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c", script, "sh"];
+    let mut args = nobody.to_vec();
+    args.push(folder.to_str().unwrap());
+    let bare = Command::new(args[0]).args(&args[1..]).output();
+    let Ok(bare) = bare else { return println!("skipped: no setpriv") };
+    let output = run("emulate_mknod", &args, b"");
+    let is_device = std::fs::symlink_metadata(folder.join("null"))
+        .is_ok_and(|m| std::os::unix::fs::FileTypeExt::is_char_device(&m.file_type()));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let refused = "no disk\nno mem\nnot there\n";
+    assert_eq!(text(&bare.stdout), format!("failed\n{refused}"));
+    assert_eq!(text(&output.stdout), format!("null\n{refused}"), "{}", text(&output.stderr));
+    assert!(is_device && text(&output.stderr).contains("supervisor: made null as 1:3"));
+}

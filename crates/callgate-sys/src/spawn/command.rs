@@ -173,7 +173,7 @@ impl<'a> Command<'a> {
         // SAFETY: the child runs `launch::child`, which keeps the contract and never returns.
         let pid = unsafe { fork_raw(share_files) }?;
         if pid == 0 {
-            launch::child(&self, &report, &signals, self.hold.then_some(parent));
+            launch::child(&self, &report, &signals, parent, self.hold);
         }
         let program = PathBuf::from(OsString::from_vec(self.program.into_bytes()));
         Ok(Child::new(pid, report, program, signals, self.forward, share_files))

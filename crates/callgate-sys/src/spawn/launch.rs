@@ -108,19 +108,20 @@ impl Report {
 /// Whether every filter was loaded.
 pub(super) struct AtExec(pub(super) bool);
 
-/// The child's whole life until it is another program. `held_by` is the process to wait for first.
+/// The child's whole life until it is another program. With `hold` it waits for `parent` first.
 pub(super) fn child(
     command: &Command<'_>,
     report: &Report,
     signals: &Signals,
-    held_by: Option<libc::pid_t>,
+    parent: libc::pid_t,
+    hold: bool,
 ) -> ! {
-    if let Some(parent) = held_by {
+    if hold {
         wait_for(report, parent);
     }
     // A signal that arrives from here on has its default effect, not one of the parent's handlers.
     signals.put_back_in_child();
-    if let Err(e) = prepare(command, report) {
+    if let Err(e) = prepare(command, report, Some(parent)) {
         report.fail(e);
     } else {
         execute(command, report);
@@ -131,7 +132,7 @@ pub(super) fn child(
 /// The same in place; returns when it failed.
 pub(super) fn here(command: &Command<'_>, report: &Report) {
     Signals::default_sigpipe();
-    match prepare(command, report) {
+    match prepare(command, report, None) {
         Err(e) => report.fail(e),
         Ok(()) => execute(command, report),
     }
@@ -152,11 +153,16 @@ fn wait_for(report: &Report, parent: libc::pid_t) {
     }
 }
 
-fn prepare(command: &Command<'_>, report: &Report) -> Result<(), Error> {
+fn prepare(command: &Command<'_>, report: &Report, parent: Option<libc::pid_t>) -> Result<(), Error> {
     if command.die_with_parent {
         // SAFETY: takes no pointers.
         if unsafe { prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0) } != 0 {
             return Err(Error::last("prctl(PR_SET_PDEATHSIG)", ""));
+        }
+        // It may have ended before that call, and nobody would answer what the filter hands over.
+        // SAFETY: takes no pointers.
+        if parent.is_some_and(|parent| unsafe { libc::getppid() } != parent) {
+            leave(125);
         }
     }
     if let Some(ruleset) = command.landlock {

@@ -4,14 +4,14 @@ use super::event::Event;
 use callgate::SeccompData;
 use callgate::answer::OnLine;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 /// The `on` lines in force. A person's "always" and "never" are kept here for as long as it lives.
 #[derive(Debug, Default)]
 pub struct Table {
-    lines: Vec<OnLine>,
+    lines: Vec<Arc<OnLine>>,
     /// What a person has allowed for good.
-    always: RwLock<Vec<OnLine>>,
+    always: RwLock<Vec<Arc<OnLine>>>,
     /// What a person has denied for good, as the lines that would have allowed it.
     never: RwLock<BTreeSet<String>>,
     /// One question at a time.
@@ -61,11 +61,11 @@ impl Person for Nobody {
 impl Table {
     /// A table of these lines, asked in this order.
     pub fn new(lines: Vec<OnLine>) -> Table {
-        Table { lines, ..Table::default() }
+        Table { lines: lines.into_iter().map(Arc::new).collect(), ..Table::default() }
     }
 
     /// The lines about a call, those a person added first.
-    pub(super) fn about(&self, data: &SeccompData) -> Vec<OnLine> {
+    pub(super) fn about(&self, data: &SeccompData) -> Vec<Arc<OnLine>> {
         let always = self.always.read().map(|a| a.clone()).unwrap_or_default();
         always.into_iter().chain(self.lines.iter().cloned()).filter(|l| l.matches(data)).collect()
     }
@@ -78,7 +78,7 @@ impl Table {
         if self.never.read().is_ok_and(|never| never.contains(&key)) {
             return false;
         }
-        if self.always.read().is_ok_and(|always| always.contains(&narrow)) {
+        if self.always.read().is_ok_and(|always| always.iter().any(|a| **a == narrow)) {
             return true;
         }
         match person.ask(&Question { event, line, narrow: &narrow }) {
@@ -86,7 +86,7 @@ impl Table {
             Verdict::No => false,
             Verdict::Always => {
                 if let Ok(mut always) = self.always.write() {
-                    always.push(narrow);
+                    always.push(Arc::new(narrow));
                 }
                 true
             }

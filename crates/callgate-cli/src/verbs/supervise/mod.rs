@@ -6,7 +6,7 @@ mod person;
 mod tell;
 
 use super::run::pass;
-use crate::args::Supervise;
+use crate::args::{IfLost, Supervise};
 use crate::failure::{CANNOT, Failure, Outcome};
 use crate::input::{Input, Kind};
 use crate::say::Say;
@@ -61,8 +61,13 @@ fn command(
     let (program, mark) = pass::program(input, &Tuning::default())?;
     let flags = Options::default().flags();
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);
-    // Who kills callgate means the command; and a call in the middle of being answered finds nobody.
-    let mut child = command.die_with_parent().forward_signals().spawn().map_err(failed)?;
+    let command = match args.if_lost {
+        IfLost::Kill => command.die_with_parent(),
+        // Its own execve carries the mark where it would be handed over, so that until it is executed, and has given up
+        // its share of the listener, it makes no call that would wait for an answer.
+        IfLost::Enosys => command,
+    };
+    let mut child = command.forward_signals().spawn().map_err(failed)?;
     let listener = match child.listener() {
         Ok(Some(listener)) => Listener::new(OwnedFd::from(listener)).map_err(|e| Failure::new(CANNOT, e))?,
         Ok(None) => return Err(Failure::new(CANNOT, "the kernel returned no listener")),
