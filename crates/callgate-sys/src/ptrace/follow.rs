@@ -18,6 +18,11 @@ pub(super) trait Watcher {
 
     /// The thread is gone, or its number now belongs to another.
     fn forget(&mut self, tid: i32);
+
+    /// The threads that the last [`Watcher::stopped`] detached from: they are no longer followed.
+    fn let_go(&mut self) -> Vec<i32> {
+        Vec::new()
+    }
 }
 
 /// Runs `command` to the end of it and of all its descendants. Signals and job control work as with
@@ -149,6 +154,17 @@ impl Follower<'_> {
                 self.watcher.stopped(tracee, stop, self.executed)?;
             }
             Stop::Trap | Stop::Gone(_) => {}
+        }
+        let let_go = self.watcher.let_go();
+        for tid in &let_go {
+            self.expected.remove(tid);
+            // The command itself remains a child, whose end will be told.
+            if *tid != self.main {
+                self.tracees.remove(tid);
+            }
+        }
+        if let_go.contains(&tracee.tid()) {
+            return Ok(());
         }
         self.watcher.resume(tracee, signal)
     }
