@@ -355,6 +355,9 @@ pub(crate) struct Disasm {
     /// Draw the flow, as an image
     #[arg(long, conflicts_with = "to")]
     pub(crate) svg: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with_all = ["dot", "svg", "to"])]
+    pub(crate) json: bool,
     /// Another form than a listing: c, rust, hex, seccomp-tools, …
     #[arg(long, short = 't', value_name = "FORM", value_parser = container)]
     pub(crate) to: Option<Container>,
@@ -381,11 +384,13 @@ pub(crate) struct Asm {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Example: callgate emu web.cg socket AF_NETLINK SOCK_RAW 0\n         \
-    callgate emu filter.bpf 0x40000029")]
+    callgate emu filter.bpf 0x40000029\n         \
+    printf 'openat AT_FDCWD 0 O_RDONLY\\nptrace\\n' | callgate emu filter.bpf -")]
 pub(crate) struct Emu {
     /// A policy or a filter
     pub(crate) input: String,
-    /// The call: a name or a number
+    /// The call: a name or a number; `-` reads calls from standard input, one a line
+    #[arg(allow_negative_numbers = true)]
     pub(crate) call: String,
     /// Its arguments: numbers, or names of constants joined by `|`
     #[arg(allow_negative_numbers = true)]
@@ -493,6 +498,9 @@ pub(crate) struct Optimize {
     /// The form of the result: raw, c, rust, hex, asm, ddd, …
     #[arg(long, short = 't', value_name = "FORM", value_parser = container, default_value = "raw")]
     pub(crate) to: Container,
+    /// Print JSON about it; the program itself goes to where -o says
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

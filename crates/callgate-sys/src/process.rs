@@ -92,6 +92,13 @@ pub fn executable(pid: i32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
+/// The parent of a process, as of now.
+pub(crate) fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; state and parent follow the last one.
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
 /// Whether job control has stopped it, as far as one can see.
 pub(crate) fn is_stopped(pid: i32) -> bool {
     // The name, in parentheses, may hold anything; the state follows the last one.

@@ -121,7 +121,7 @@ fn run(script: &str) -> ! {
 
 fn run_traced(script: &str) -> ! {
     let command = Command::new(&["sh", "-c", script]).unwrap();
-    trace_loads(command, &mut |_| ControlFlow::Continue(())).unwrap().pass_on()
+    trace_loads(command, &mut |_| ControlFlow::Continue(()), &mut |_| ()).unwrap().pass_on()
 }
 
 /// The state letter of a process.

@@ -23,10 +23,18 @@ struct Numbers {
 const WIDE: Numbers = Numbers { seccomp: 317, prctl: 157, fork: 57, exit: 60 };
 const NARROW: Numbers = Numbers { seccomp: 354, prctl: 172, fork: 2, exit: 1 };
 
+/// Run a command that traces nothing itself.
+fn watch(
+    command: Command<'_>,
+    on_load: &mut dyn FnMut(&Load) -> ControlFlow<()>,
+) -> Result<Outcome, Failure> {
+    trace_loads(command, on_load, &mut |gone| panic!("{gone:?}"))
+}
+
 /// Run `program` and collect its loads.
 fn loads_of(program: &Path) -> (Result<Outcome, Failure>, Vec<Load>) {
     let mut loads = Vec::new();
-    let outcome = trace_loads(Command::new(&[program]).unwrap(), &mut |load| {
+    let outcome = watch(Command::new(&[program]).unwrap(), &mut |load| {
         loads.push(load.clone());
         ControlFlow::Continue(())
     });
@@ -124,8 +132,7 @@ fn strict_mode_is_reported_as_such() {
 #[test]
 fn what_the_command_does_is_passed_on() {
     check(|| {
-        let run =
-            |argv: &[&str]| trace_loads(Command::new(argv).unwrap(), &mut |_| ControlFlow::Continue(()));
+        let run = |argv: &[&str]| watch(Command::new(argv).unwrap(), &mut |_| ControlFlow::Continue(()));
         assert_eq!(run(&["true"]), Ok(Outcome::Exited(0)));
         assert_eq!(run(&["sh", "-c", "true | true; (exit 3)"]), Ok(Outcome::Exited(3)));
         assert_eq!(run(&["sh", "-c", "kill -TERM $$"]).unwrap().exit_code(), 128 + 15);
@@ -141,7 +148,7 @@ fn what_the_command_does_is_passed_on() {
             seen += 1;
             ControlFlow::Continue(())
         };
-        assert_eq!(trace_loads(command, &mut count), Ok(Outcome::Exited(0)));
+        assert_eq!(watch(command, &mut count), Ok(Outcome::Exited(0)));
         assert_eq!(seen, 0);
     });
 }
@@ -176,7 +183,7 @@ while True: threading.Event().wait(1)
         let script = PYTHON.replace("NR", &libc::SYS_seccomp.to_string());
         let mut loads = Vec::new();
         let command = Command::new(&["python3", "-ISc", &script]).unwrap();
-        let outcome = trace_loads(command, &mut |load| {
+        let outcome = watch(command, &mut |load| {
             assert!(executable(load.pid).is_some_and(|exe| exe.to_string_lossy().contains("python")));
             loads.push(load.clone());
             ControlFlow::Continue(())
@@ -207,7 +214,7 @@ fn a_callback_may_have_seen_enough() {
         image.call(WIDE.exit, &[6]);
         let file = image.write("enough");
         let mut seen = 0;
-        let outcome = trace_loads(Command::new(&[file.path()]).unwrap(), &mut |_| {
+        let outcome = watch(Command::new(&[file.path()]).unwrap(), &mut |_| {
             seen += 1;
             if seen == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

@@ -18,7 +18,7 @@ use callgate::answer::OnLine;
 use callgate::program::Code;
 use callgate::program::container::{self, Container, Detected, ReadOptions};
 use callgate::syntax::Parsed;
-use callgate::{Arch, CompileError, Decided, Diagram, Filter, Policy, Program};
+use callgate::{Arch, CompileError, Decided, Diagram, Filter, LowerError, Policy, Program};
 use callgate_formats::{Format, Import};
 use source::{Bytes, Source};
 use std::path::Path;
@@ -115,16 +115,29 @@ impl Input {
 
     /// What the input means: a stack as the kernel would combine it.
     pub(crate) fn filter(&self) -> Result<Filter, Failure> {
+        self.meaning().map_err(Unread::failure)
+    }
+
+    /// The same, and whether an input that has no meaning is wrong or only too involved.
+    pub(crate) fn meaning(&self) -> Result<Filter, Unread> {
         let mut filters: Vec<Filter> = Vec::new();
         for code in self.codes() {
-            filters.push(self.check(code.clone())?.lift().map_err(|e| self.failure(e))?);
+            let program = self.check(code.clone()).map_err(Unread::Bad)?;
+            filters.push(program.lift().map_err(|e| self.unknown(e))?);
         }
         for policy in self.policies() {
-            filters.push(policy.lower().map_err(|e| self.failure(weight::unlowered(policy, &e)))?);
+            filters.push(policy.lower().map_err(|e| match e {
+                LowerError::TooLarge(_) => self.unknown(weight::unlowered(policy, &e)),
+                e => Unread::Bad(self.failure(e)),
+            })?);
         }
         let mut filters = filters.into_iter();
-        let first = filters.next().ok_or_else(|| self.failure("holds no policy"))?;
-        filters.try_fold(first, |all, next| all.stack(&next).map_err(|e| self.failure(e)))
+        let first = filters.next().ok_or_else(|| Unread::Bad(self.failure("holds no policy")))?;
+        filters.try_fold(first, |all, next| all.stack(&next).map_err(|e| self.unknown(e)))
+    }
+
+    fn unknown(&self, e: impl std::fmt::Display) -> Unread {
+        Unread::Unknown(format!("{}: what it means is unknown: {e}", self.name))
     }
 
     /// The one program the input is or compiles to.
@@ -182,13 +195,30 @@ impl Input {
         codes.or(self.arch().map(Arch::endian)).unwrap_or(Endian::Little)
     }
 
-    fn check(&self, code: Code) -> Result<Program, Failure> {
+    pub(crate) fn check(&self, code: Code) -> Result<Program, Failure> {
         code.check().map_err(|e| self.failure(format!("the kernel would refuse this program: {e}")))
     }
 
     /// A failure of this input.
     pub(crate) fn failure(&self, e: impl std::fmt::Display) -> Failure {
         Failure::input(format!("{}: {e}", self.name))
+    }
+}
+
+/// Why an input has no meaning.
+pub(crate) enum Unread {
+    /// It has one, but to find it out is beyond the budget.
+    Unknown(String),
+    /// It is wrong.
+    Bad(Failure),
+}
+
+impl Unread {
+    pub(crate) fn failure(self) -> Failure {
+        match self {
+            Unread::Unknown(why) => Failure::input(why),
+            Unread::Bad(failure) => failure,
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use crate::failure::Outcome;
 use crate::input::Input;
 use crate::report::listing::listing;
 use crate::say::Say;
+use callgate::abi::Endian;
 use callgate::program::{Code, disasm, graph::graph};
+use serde_json::{Value, json};
 
 pub(crate) fn disasm(args: &Disasm, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
@@ -33,6 +35,12 @@ pub(crate) fn disasm(args: &Disasm, say: &Say) -> Outcome {
         args.output.text(&if args.dot { graph.to_dot() } else { graph.to_svg() })?;
         return Ok(0);
     }
+    if args.json {
+        let programs: Vec<Value> = codes.iter().map(|code| json_of(code, &options)).collect();
+        let result = json!({ "schema": "callgate/disasm/1", "input": input.name, "programs": programs });
+        args.output.text(&format!("{result:#}\n"))?;
+        return Ok(0);
+    }
     let color = args.output.output.is_none() && say.color_results();
     let mut text = String::new();
     for (i, code) in codes.iter().enumerate() {
@@ -45,4 +53,35 @@ pub(crate) fn disasm(args: &Disasm, say: &Say) -> Outcome {
     }
     args.output.text(&text)?;
     Ok(0)
+}
+
+/// The instructions of one program, each with its fields and its text.
+fn json_of(code: &Code, options: &disasm::Options) -> Value {
+    let listing = disasm::disasm(code, options);
+    let texts: Vec<(String, Vec<&str>)> = listing
+        .instructions()
+        .map(|line| (line.text(), line.remarks.iter().map(|r| r.text.as_str()).collect()))
+        .collect();
+    let instructions: Vec<Value> = code
+        .insns
+        .iter()
+        .zip(&texts)
+        .enumerate()
+        .map(|(at, (insn, (text, remarks)))| {
+            json!({
+                "at": at,
+                "code": insn.code,
+                "jt": insn.jt,
+                "jf": insn.jf,
+                "k": insn.k,
+                "text": text,
+                "remarks": remarks,
+            })
+        })
+        .collect();
+    json!({
+        "endian": if code.endian == Endian::Little { "little" } else { "big" },
+        "refused": code.clone().check().err().map(|e| e.to_string()),
+        "instructions": instructions,
+    })
 }

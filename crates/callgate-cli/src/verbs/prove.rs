@@ -3,7 +3,7 @@
 use crate::args::Prove;
 use crate::domain::Domain;
 use crate::failure::{FINDINGS, Failure, Outcome};
-use crate::input::Input;
+use crate::input::{Input, Unread};
 use crate::output::print;
 use crate::report::words;
 use crate::say::Say;
@@ -25,21 +25,11 @@ pub(crate) fn prove(args: &Prove, say: &Say) -> Outcome {
         calls: args.call.iter().map(|c| super::explain::known(c)).collect::<Result<_, _>>()?,
         kernel: args.reading.kernel,
     };
-    let filter = match input.filter() {
+    let unknown = |why: &str| answer(args, "UNKNOWN", None, Some(why));
+    let filter = match input.meaning() {
         Ok(filter) => domain.limit(filter)?,
-        Err(failure) if matches!(input.kind, crate::input::Kind::Code(_)) && input.program().is_ok() => {
-            // The program is valid, only its meaning is out of reach.
-            for message in failure.messages {
-                say.error(&message);
-            }
-            return answer(
-                args,
-                "UNKNOWN",
-                None,
-                Some("the filter could not be read back within the budget"),
-            );
-        }
-        Err(failure) => return Err(failure),
+        Err(Unread::Unknown(why)) => return unknown(&why),
+        Err(Unread::Bad(failure)) => return Err(failure),
     };
     let rest = || args.operands.join(" ");
     let asked = Some(args.reading.arches.arch.clone()).filter(|a| !a.is_empty());
@@ -48,7 +38,11 @@ pub(crate) fn prove(args: &Prove, say: &Say) -> Outcome {
             let [other] = &args.operands[..] else {
                 return Err(Failure::input(format!("`{}` takes one more input", args.relation)));
             };
-            let other = domain.limit(Input::read(other, &args.reading, say)?.filter()?)?;
+            let other = match Input::read(other, &args.reading, say)?.meaning() {
+                Ok(other) => domain.limit(other)?,
+                Err(Unread::Unknown(why)) => return unknown(&why),
+                Err(Unread::Bad(failure)) => return Err(failure),
+            };
             if args.relation == "no-weaker-than" {
                 verdict(filter.weaker_than(&other))
             } else if filter == other {

@@ -21,6 +21,11 @@ pub(super) trait Watcher {
 
     /// Nothing has happened for a moment.
     fn idle(&mut self) {}
+
+    /// The threads that the last [`Watcher::stopped`] detached from: they are no longer followed.
+    fn let_go(&mut self) -> Vec<i32> {
+        Vec::new()
+    }
 }
 
 /// Runs `command` to the end of it and of all its descendants. Signals and job control work as with
@@ -155,6 +160,17 @@ impl Follower<'_> {
                 self.watcher.stopped(tracee, stop, self.executed)?;
             }
             Stop::Trap | Stop::Gone(_) => {}
+        }
+        let let_go = self.watcher.let_go();
+        for tid in &let_go {
+            self.expected.remove(tid);
+            // The command itself remains a child, whose end will be told.
+            if *tid != self.main {
+                self.tracees.remove(tid);
+            }
+        }
+        if let_go.contains(&tracee.tid()) {
+            return Ok(());
         }
         self.watcher.resume(tracee, signal)
     }

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use callgate_abi::insn::MAX_INSNS;
 use callgate_abi::{Arch, Insn, Syscall};
 
-use super::event::Stop;
+use super::event::{Event, Stop, wait_for};
 use super::follow::{Watcher, follow};
 use super::tracee::{Options, SyscallInfo, Tracee};
 use crate::error::Error;
@@ -64,6 +64,20 @@ pub enum LoadResult {
     Failed(i32),
 }
 
+/// A thread that the command itself begins to trace, as a debugger does. A thread has one tracer, so it is
+/// watched no longer, nor are the processes it makes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LetGo {
+    /// The thread.
+    pub tid: i32,
+    /// Its name.
+    pub comm: String,
+    /// The thread that traces it from now on, its parent if it asked to be traced itself.
+    pub by: i32,
+    /// That one's name.
+    pub by_comm: String,
+}
+
 impl LoadResult {
     /// Whether it is in force.
     pub fn is_in_force(self) -> bool {
@@ -73,7 +87,8 @@ impl LoadResult {
 
 /// Run `command` to the end of it and of all its descendants, and report every load to `on_load`, failed ones
 /// included, in the order in which they are answered. Filters of the command itself ([`Command::filter`])
-/// are not reported. Once `on_load` breaks, the rest runs without stopping at calls.
+/// are not reported. Once `on_load` breaks, the rest runs without stopping at calls. Where the command traces
+/// processes itself, `on_let_go` is told which are its own from then on.
 ///
 /// Signals and job control work as with [`Command::forward_signals`]. All children of the calling thread are
 /// waited for, so it should have no others.
@@ -85,8 +100,10 @@ impl LoadResult {
 pub fn trace_loads(
     command: Command<'_>,
     on_load: &mut dyn FnMut(&Load) -> ControlFlow<()>,
+    on_let_go: &mut dyn FnMut(&LetGo),
 ) -> Result<Outcome, Failure> {
-    let mut watch = Watch { watching: true, pending: BTreeMap::new(), on_load };
+    let mut watch =
+        Watch { watching: true, pending: BTreeMap::new(), let_go: Vec::new(), on_load, on_let_go };
     follow(command, Options::default(), &mut watch)
 }
 
@@ -101,14 +118,22 @@ struct Watch<'a> {
     watching: bool,
     /// The threads that are about to load something.
     pending: BTreeMap<i32, Pending>,
+    /// The threads just detached from.
+    let_go: Vec<i32>,
     on_load: &'a mut dyn FnMut(&Load) -> ControlFlow<()>,
+    on_let_go: &'a mut dyn FnMut(&LetGo),
 }
 
 impl Watcher for Watch<'_> {
     fn stopped(&mut self, tracee: &Tracee, stop: Stop, executed: bool) -> Result<(), Error> {
         if stop == Stop::Syscall {
             match tracee.syscall_info()? {
-                SyscallInfo::Entry { arch, nr, args, .. } if executed => self.entry(tracee, arch, nr, args),
+                SyscallInfo::Entry { arch, nr, args, .. } if executed => {
+                    self.entry(tracee, arch, nr, args);
+                    if let Some((who, by)) = claimed(tracee.tid(), arch, nr, args) {
+                        self.cede(tracee, who, by);
+                    }
+                }
                 SyscallInfo::Exit { value, is_error, .. } => self.exit(tracee, value, is_error),
                 SyscallInfo::Entry { .. } | SyscallInfo::None | SyscallInfo::Seccomp { .. } => {}
             }
@@ -123,6 +148,10 @@ impl Watcher for Watch<'_> {
     fn forget(&mut self, tid: i32) {
         self.pending.remove(&tid);
     }
+
+    fn let_go(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.let_go)
+    }
 }
 
 impl Watch<'_> {
@@ -131,6 +160,33 @@ impl Watch<'_> {
             Some(pending) => self.pending.insert(tracee.tid(), pending),
             None => self.pending.remove(&tracee.tid()),
         };
+    }
+
+    /// Detaches from a thread, so that another can attach. Where that fails, the other will fail, too, as it
+    /// would have.
+    fn cede(&mut self, caller: &Tracee, who: i32, by: i32) {
+        if who == caller.tid() {
+            if Tracee::new(who).detach(0).is_err() {
+                return;
+            }
+        } else {
+            let target = Tracee::new(who);
+            if target.interrupt().is_err() {
+                return;
+            }
+            // Whatever it stopped for, it stands still.
+            let signal = match wait_for(who) {
+                Ok(Event { stop: Stop::Signal(signal), .. }) => signal,
+                Ok(_) => 0,
+                Err(_) => return,
+            };
+            // One that is gone is no longer followed, either.
+            let _ = target.detach(signal);
+        }
+        self.pending.remove(&who);
+        self.let_go.push(who);
+        let comm = |tid| process::task(tid).map_or_else(|_| String::new(), |t| t.comm);
+        (self.on_let_go)(&LetGo { tid: who, comm: comm(who), by, by_comm: comm(by) });
     }
 
     fn exit(&mut self, tracee: &Tracee, value: i64, is_error: bool) {
@@ -149,6 +205,26 @@ impl Watch<'_> {
         if (self.on_load)(&load).is_break() {
             self.watching = false;
         }
+    }
+}
+
+/// The thread that a call would make somebody else's tracee, and whose.
+fn claimed(tid: i32, token: u32, nr: u64, args: [u64; 6]) -> Option<(i32, i32)> {
+    const TRACEME: u32 = 0;
+    const ATTACH: u32 = 16;
+    const SEIZE: u32 = 0x4206;
+    let nr = u32::try_from(nr).ok()?;
+    let arch = Arch::of_call(token, nr)?;
+    Syscall::from_number(arch, nr).filter(|c| c.name() == "ptrace")?;
+    match args[0] as u32 {
+        // A child of this process would become its tracee again.
+        TRACEME => {
+            let pid = process::task(tid).ok()?.pid;
+            let parent = process::parent(pid)?;
+            (parent != std::process::id().cast_signed()).then_some((tid, parent))
+        }
+        ATTACH | SEIZE => Some((args[1] as u32).cast_signed()).filter(|who| *who > 0).map(|who| (who, tid)),
+        _ => None,
     }
 }
 

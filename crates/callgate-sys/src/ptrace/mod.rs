@@ -18,5 +18,5 @@ pub use calls::trace_calls;
 pub use event::{Event, Stop, wait_any, wait_for};
 pub use filters::{Attached, filters};
 pub use kills::{Kill, trace_kills};
-pub use loads::{Load, LoadResult, Loaded, trace_loads};
+pub use loads::{LetGo, Load, LoadResult, Loaded, trace_loads};
 pub use tracee::{Options, SyscallInfo, Tracee};

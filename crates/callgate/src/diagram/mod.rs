@@ -49,7 +49,8 @@ impl std::error::Error for TooLarge {}
 /// How much work building a diagram may take before it gives up with [`TooLarge`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// The most nodes alive in one builder. A node costs about 40 bytes while building.
+    /// The most nodes alive in one builder, what else it keeps counted as nodes. A node costs about 40 bytes
+    /// while building.
     pub nodes: usize,
     /// The most recursion steps of one builder.
     pub steps: u64,

@@ -90,6 +90,11 @@ impl Store {
         if self.steps > self.limits.steps { Err(self.too_large()) } else { Ok(()) }
     }
 
+    /// Whether `kept`, in nodes, of what whoever builds keeps beside the nodes is within the budget, too.
+    pub(crate) fn room_for(&self, kept: usize) -> Result<(), TooLarge> {
+        if self.nodes.len() + kept > self.limits.nodes { Err(self.too_large()) } else { Ok(()) }
+    }
+
     /// The node that asks the bit at `level`; its children must lie below.
     pub(crate) fn mk(&mut self, level: u16, lo: Ref, hi: Ref) -> Result<Ref, TooLarge> {
         if lo == hi {

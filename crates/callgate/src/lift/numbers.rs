@@ -25,7 +25,10 @@ impl Lifter<'_> {
         let mut ends: Vec<(u32, u32, Ref)> = Vec::new();
         let mut mixed: Vec<(Set, Ref, usize)> = Vec::new();
         let mut todo: Vec<(usize, State, Set)> = vec![(pc, state, vec![(0, u32::MAX)])];
+        // How many ranges have been put aside.
+        let mut aside = 0;
         'paths: while let Some((mut pc, mut state, mut set)) = todo.pop() {
+            self.store.room_for(ends.len() + aside).map_err(Self::too_large(pc))?;
             let known = Known { arch, nr: None };
             loop {
                 let before = state;
@@ -59,6 +62,7 @@ impl Lifter<'_> {
                                     (pc, set) = (then, yes);
                                     continue;
                                 }
+                                aside += yes.len();
                                 todo.push((then, state, yes));
                             }
                             (pc, set) = (other, no);

@@ -166,6 +166,9 @@ impl Lifter<'_> {
     /// Executes one instruction as far as its inputs are known.
     pub(super) fn step(&mut self, pc: usize, state: &mut State, known: Known) -> Result<Step, LiftError> {
         self.store.spend(1).map_err(Self::too_large(pc))?;
+        // A program that shuffles scratch memory may reach one instruction in any number of states.
+        let kept = self.scratch.kept() + self.solved.len() * 3;
+        self.store.room_for(kept).map_err(Self::too_large(pc))?;
         let insn = self.insns[pc];
         let k = insn.k;
         let too_large = Self::too_large(pc);

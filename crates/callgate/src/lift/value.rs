@@ -53,6 +53,11 @@ impl Scratch {
         }
     }
 
+    /// What is kept here, counted in nodes of a diagram by its size: each memory and vector is here twice.
+    pub(super) fn kept(&self) -> usize {
+        self.mems.len() * 12 + self.vectors.len() * 8
+    }
+
     pub(super) fn mem(&self, mem: u32) -> &Mem {
         &self.mems[mem as usize]
     }

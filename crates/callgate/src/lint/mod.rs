@@ -47,7 +47,7 @@ pub use finding::{Finding, Witness};
 pub use fix::apply;
 pub use pages::explain;
 pub use subject::{Layer, Options, Subject};
-pub use tidy::{Tidied, tidy};
+pub use tidy::{Tidied, Untidied, tidy};
 
 use crate::diagram::{Filter, TooLarge};
 use callgate_abi::Arch;

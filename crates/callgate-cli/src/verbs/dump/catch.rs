@@ -10,7 +10,7 @@ use crate::say::Say;
 use callgate::abi::Endian;
 use callgate::program::Code;
 use callgate::{Arch, Errno};
-use callgate_sys::ptrace::{Load, LoadResult, Loaded, trace_loads};
+use callgate_sys::ptrace::{LetGo, Load, LoadResult, Loaded, trace_loads};
 use callgate_sys::{Command, Flags, pidfd};
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -32,7 +32,7 @@ pub(super) fn command(args: &Dump, form: Form, say: &Say) -> Outcome {
     let mut loads = 0;
     // What must wait for the end: stacks grow, and JSON is one document.
     let at_once = !args.combine && form != Form::Json;
-    let outcome = trace_loads(command, &mut |load| {
+    let mut on_load = |load: &Load| {
         let Some(one) = caught(load, say) else { return ControlFlow::Continue(()) };
         loads += 1;
         stacks.push(load, &one.code);
@@ -48,8 +48,14 @@ pub(super) fn command(args: &Dump, form: Form, say: &Say) -> Outcome {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
-    })
-    .map_err(failed)?;
+    };
+    let mut let_go = |thread: &LetGo| {
+        say.line(&format!(
+            "callgate: {} ({}) is traced by {} ({}) from here on: what it loads is not seen",
+            thread.tid, thread.comm, thread.by, thread.by_comm
+        ));
+    };
+    let outcome = trace_loads(command, &mut on_load, &mut let_go).map_err(failed)?;
     result?;
     if args.combine {
         found = stacks
@@ -71,8 +77,23 @@ pub(super) fn command(args: &Dump, form: Form, say: &Say) -> Outcome {
     Ok(0)
 }
 
+/// Whether the call only asks the kernel what it knows: with no filter at all, or with arguments that no
+/// kernel takes.
+fn is_question(load: &Load) -> bool {
+    match (&load.what, load.result) {
+        (Loaded::Filter { program: Err(_), .. }, LoadResult::Failed(e)) => {
+            e == libc::EFAULT || e == libc::EINVAL
+        }
+        (Loaded::Strict, LoadResult::Failed(e)) => e == libc::EINVAL && load.call.name() == "seccomp",
+        _ => false,
+    }
+}
+
 /// The filter of a load that succeeded; says why the others did not.
 fn caught(load: &Load, say: &Say) -> Option<Found> {
+    if is_question(load) {
+        return None;
+    }
     let who = format!("{} ({})", load.tid, load.comm);
     let failed = |why: &str| {
         let what = match load.what {
