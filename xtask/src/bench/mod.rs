@@ -9,6 +9,7 @@ mod judge;
 mod kernel;
 mod measure;
 mod mix;
+mod profile;
 mod rivals;
 mod rules;
 mod subject;
