@@ -184,12 +184,16 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// A file of any format, whose name is its first line: it is read or refused, and what is read can be
-/// written again.
+/// A file of any format, whose name is its first line (what has no such line is of the format its first byte
+/// counts to): it is read or refused, and what is read can be written again.
 pub fn format(data: &[u8]) {
     let end = data.iter().position(|b| *b == b'\n').unwrap_or(data.len());
-    let Some(format) = std::str::from_utf8(&data[..end]).ok().and_then(Format::from_name) else { return };
-    let rest = data.get(end + 1..).unwrap_or_default();
+    let named = std::str::from_utf8(&data[..end]).ok().and_then(Format::from_name);
+    let (format, rest) = match (named, data.split_first()) {
+        (Some(format), _) => (format, data.get(end + 1..).unwrap_or_default()),
+        (None, Some((first, rest))) => (Format::ALL[usize::from(*first) % Format::ALL.len()], rest),
+        (None, None) => return,
+    };
     callgate_formats::fuzz_read(format, rest);
     drop(callgate_formats::detect(None, rest));
     let options = Options { accept: Accept::Any, ..Options::new(Arch::X86_64) };

@@ -167,13 +167,23 @@ fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Erro
 }
 
 /// Feeds arbitrary bytes to a reader and drops the result; it must return. The entry of every fuzz
-/// target.
+/// target. Whatever other file the reader asks for holds the same bytes.
 pub fn fuzz_read(format: Format, bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
+    let text: Arc<str> = String::from_utf8_lossy(bytes).into();
     for ignore_unknown in [false, true] {
         let options = Options { ignore_unknown, ..Options::new(Arch::X86_64) };
         drop(read(&text, format, &options));
     }
+    let same = Arc::clone(&text);
+    let options = Options {
+        ignore_unknown: true,
+        file: Some("folder/a-b@c.service".into()),
+        open: Some(Arc::new(move |_| Ok(same.to_string()))),
+        list: Some(Arc::new(|_| Ok(vec!["a.conf".into(), "b.yaml".into()]))),
+        bases: vec!["base.yaml".into()],
+        ..Options::new(Arch::X86_64)
+    };
+    drop(read(&text, format, &options));
 }
 
 impl Import {

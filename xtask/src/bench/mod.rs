@@ -9,6 +9,7 @@ mod judge;
 mod kernel;
 mod measure;
 mod mix;
+mod profile;
 mod reference;
 mod rivals;
 mod rules;

@@ -1,6 +1,7 @@
 //! How long compiling takes, side by side: every policy by every compiler in turn, round after round, the
 //! shortest time of each.
 
+use super::profile;
 use super::rules;
 use super::subject::{self, Subject};
 use crate::files::Result;
@@ -58,6 +59,7 @@ pub(super) fn print() -> Result<()> {
     for row in &rows {
         row.print();
     }
+    profile::print()?;
     let limited = rows.iter().find(|row| row.subject.name == LIMIT.0).and_then(|row| row.compile);
     match limited {
         Some(took) if took <= LIMIT.1 => Ok(()),

@@ -163,13 +163,13 @@ impl Build<'_> {
         if defaults {
             let group = if self.profile.allow_debuggers { "@default" } else { "@default-nodebuggers" };
             let mut members = Vec::new();
-            expand(group, arch, &mut members);
+            expand(group, (self.host, arch), &mut members);
             for number in members.into_iter().filter_map(|m| m.number()) {
                 rules.push(vec![call(number, arch)], Cond::True, self.denial);
             }
         }
         let mut keep = Vec::new();
-        expand("@default-keep", arch, &mut keep);
+        expand("@default-keep", (self.host, arch), &mut keep);
         for item in &items {
             // firejail looks the name of the number up again: exempted calls and numbers without a
             // name are left out here.
@@ -206,7 +206,7 @@ impl Build<'_> {
         let items = self.items(list, arch);
         self.first_pass(&items, &mut rules, self.denial);
         let mut own = Vec::new();
-        expand("@default-keep", arch, &mut own);
+        expand("@default-keep", (self.host, arch), &mut own);
         for number in own.into_iter().filter_map(|m| m.number()) {
             rules.push(vec![call(number, arch)], Cond::True, Action::ALLOW);
         }
@@ -255,7 +255,7 @@ impl Build<'_> {
         }
         for word in list.text.split(',').filter(|w| !w.is_empty()) {
             if word.starts_with('@') {
-                if !expand(word, arch, &mut out) {
+                if !expand(word, (self.host, arch), &mut out) {
                     let pos = list.pos;
                     self.collect.unknown_in(
                         &list.source,
@@ -471,13 +471,16 @@ impl Item {
     }
 }
 
-/// The members of a group with numbers on `arch`; whether there is such a group.
-fn expand(group: &str, arch: Arch, out: &mut Vec<Item>) -> bool {
+/// The members of a group with numbers on `arch`; whether there is such a group. firejail compiles its groups
+/// in for the machine it runs on, so that its 32-bit filters lack the members that only 32-bit calls are.
+fn expand(group: &str, (host, arch): (Arch, Arch), out: &mut Vec<Item>) -> bool {
     let Some(members) = groups::members(group) else { return false };
     for name in members {
         if name.starts_with('@') {
-            expand(name, arch, out);
-        } else if let Some(number) = Syscall::from_name(name).and_then(|c| c.number(arch)) {
+            expand(name, (host, arch), out);
+        } else if let Some(number) =
+            Syscall::from_name(name).filter(|c| c.number(host).is_some()).and_then(|c| c.number(arch))
+        {
             out.push(Item { value: i64::from(number), negated: false, own: None, raw: false });
         }
     }
