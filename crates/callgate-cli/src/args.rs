@@ -646,26 +646,27 @@ pub(crate) struct Doctor {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate convert docker.json -t systemd\n\
-    What the target cannot say is listed with its place and effect, and nothing is written\n\
-    unless --lossy (nothing gets weaker) or --weaker allows it.")]
+#[command(after_help = crate::verbs::convert::formats())]
 pub(crate) struct Convert {
     /// A policy or a filter
     pub(crate) input: String,
-    /// The notation: cg, oci, docker, spo, seccompiler, minijail, systemd, kafel, firejail, lxc, pfc, raw, c, rust, …
-    #[arg(long, short = 't', value_name = "FORMAT", value_parser = crate::input::from)]
-    pub(crate) to: crate::input::From,
+    /// The notation to write, from the list below
+    #[arg(long, short = 't', value_name = "FORMAT", value_parser = crate::verbs::convert::target)]
+    pub(crate) to: crate::verbs::convert::Target,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Accept losses that let no more calls through
     #[arg(long)]
     pub(crate) lossy: bool,
-    /// Accept losses that let calls through which the policy refuses
-    #[arg(long)]
-    pub(crate) weaker: bool,
-    /// The policy's name, in notations whose files hold several
+    /// Accept losses that let calls through which the policy refuses, too
+    #[arg(long, visible_alias = "weaker")]
+    pub(crate) allow_weaker: bool,
+    /// The policy's name, in notations whose files hold several; the constant's, in C and Rust
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// Print JSON: the losses, and the result unless -o says where it goes
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -165,8 +165,8 @@ fn a_policy_with_on_lines_needs_somebody_who_answers() {
     }
     let convert = |args: &[&str]| callgate(&["convert", &file]).args(args).output().unwrap();
     let refused = convert(&["--to", "oci"]);
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains("has no `on` lines"), "{}", stderr(&refused));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("`on` lines are not said"), "{}", stderr(&refused));
     let lossy = convert(&["--to", "oci", "--weaker"]);
     assert_eq!(lossy.status.code(), Some(0), "{}", stderr(&lossy));
     assert!(stdout(&lossy).contains("SCMP_ACT_NOTIFY"));

@@ -1,10 +1,11 @@
 //! Writing container profiles: OCI, Docker's dialect, `SeccompProfile` objects.
 
+use crate::export::{machines, widest};
 use crate::flat::{Conj, Flat, Set, TooMany, arguments, flatten};
 use crate::options::Options;
 use crate::place::{Error, Place};
 use crate::profile::arch_name;
-use crate::{Flags, Format, json, yaml};
+use crate::{Flags, Format, json, prologue, yaml};
 use callgate::{Action, Arch, Errno, Op, Policy, Syscall, Width};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,21 +23,57 @@ pub(crate) struct OutRule {
     pub(crate) compares: Compares,
 }
 
+/// The policy for each of its architectures.
+fn flats(policy: &Policy) -> Result<Vec<Flat>, Error> {
+    let flats = policy.arches.iter().map(|arch| flatten(policy, *arch)).collect::<Result<_, _>>();
+    flats.map_err(|(call, _)| too_many(call))
+}
+
 /// A policy's default and rules as libseccomp takes them.
 pub(crate) fn plain_rules(policy: &Policy) -> Result<(Action, Vec<OutRule>), Error> {
-    let flats = policy
-        .arches
-        .iter()
-        .map(|arch| flatten(policy, *arch))
-        .collect::<Result<Vec<Flat>, _>>()
-        .map_err(|(call, _)| too_many(call))?;
-    let default = flats.first().map_or(policy.default, |f| f.default);
-    Ok((default, rules(&flats, default)?))
+    let flats = flats(policy)?;
+    let default = errno_cap(flats.first().map_or(policy.default, |f| f.default));
+    let mut rules = rules(&flats, default)?;
+    for rule in &mut rules {
+        rule.action = errno_cap(rule.action);
+    }
+    rules.retain(|r| r.action != default);
+    Ok((default, rules))
+}
+
+/// Runtimes do not let a supervisor answer by default, nor `write`, which they need to reach it: both are refused.
+fn without_notify(default: Action, rules: Vec<OutRule>) -> (Action, Vec<OutRule>) {
+    const REFUSED: Action = Action::Errno(Errno::EPERM);
+    const NEEDED: &str = "write";
+    let default = if matches!(default, Action::Notify(_)) { REFUSED } else { default };
+    let mut out = Vec::new();
+    for mut rule in rules {
+        if matches!(rule.action, Action::Notify(_)) && rule.names.contains(&NEEDED) {
+            rule.names.retain(|name| *name != NEEDED);
+            out.push(OutRule { names: vec![NEEDED], action: REFUSED, compares: rule.compares.clone() });
+        }
+        out.push(rule);
+    }
+    out.retain(|rule| rule.action != default && !rule.names.is_empty());
+    (default, out)
+}
+
+/// The largest error number libseccomp takes, below the kernel's own.
+const MAX_ERRNO: u16 = 4094;
+
+fn errno_cap(action: Action) -> Action {
+    match action {
+        Action::Errno(errno) if errno.0 > MAX_ERRNO => Action::Errno(Errno(MAX_ERRNO)),
+        action => action,
+    }
 }
 
 /// Writes a policy as a container profile.
 pub(crate) fn write(policy: &Policy, format: Format, options: &Options) -> Result<String, Error> {
     let (default, rules) = plain_rules(policy)?;
+    let (default, rules) = without_notify(default, rules);
+    let flats = flats(policy)?;
+    let rules = prologue::fitted(&flats, default, rules, options);
     Ok(match format {
         Format::Spo => spo(policy, default, &rules, options),
         _ => profile(policy, default, &rules, format, options),
@@ -227,11 +264,8 @@ fn profile(policy: &Policy, default: Action, rules: &[OutRule], format: Format, 
     }
     let arches: Vec<String> = policy.arches.iter().map(|a| format!("\"{}\"", arch_name(*a))).collect();
     if format == Format::Docker {
-        let (host, subs) = arches.split_first().map_or(("", &[][..]), |(h, s)| (h.as_str(), s));
-        let subs = list(subs, 4);
-        fields.push(format!(
-            "\t\"archMap\": [\n\t\t{{\n\t\t\t\"architecture\": {host},\n\t\t\t\"subArchitectures\": {subs}\n\t\t}}\n\t]"
-        ));
+        let entries: Vec<String> = machines(policy).iter().map(|m| map_entry(m)).collect();
+        fields.push(format!("\t\"archMap\": [\n{}\n\t]", entries.join(",\n")));
     } else {
         fields.push(format!("\t\"architectures\": {}", list(&arches, 2)));
     }
@@ -252,6 +286,18 @@ fn profile(policy: &Policy, default: Action, rules: &[OutRule], format: Format, 
         format!("\t\"syscalls\": [\n{}\n\t]", rules.join(",\n"))
     });
     format!("{{\n{}\n}}\n", fields.join(",\n"))
+}
+
+/// The entry of `archMap` for a machine: its widest architecture, and the others it serves.
+fn map_entry(machine: &[Arch]) -> String {
+    let word = |arch: &Arch| format!("\"{}\"", arch_name(*arch));
+    let host = widest(machine);
+    let subs: Vec<String> = machine.iter().filter(|a| **a != host).map(word).collect();
+    format!(
+        "\t\t{{\n\t\t\t\"architecture\": {},\n\t\t\t\"subArchitectures\": {}\n\t\t}}",
+        word(&host),
+        list(&subs, 4)
+    )
 }
 
 fn list(words: &[String], depth: usize) -> String {

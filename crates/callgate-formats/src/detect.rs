@@ -58,6 +58,33 @@ formats! {
 }
 
 impl Format {
+    /// Whether it is read: by [`crate::read`], or, as programs and the own language are, by the core library.
+    pub fn is_read(self) -> bool {
+        self != Format::Pfc
+    }
+
+    /// Whether [`crate::write`] writes it.
+    pub fn is_written(self) -> bool {
+        matches!(
+            self,
+            Format::Callgate
+                | Format::Oci
+                | Format::Docker
+                | Format::Spo
+                | Format::Seccompiler
+                | Format::Minijail
+                | Format::MinijailPython
+                | Format::Systemd
+                | Format::Kafel
+                | Format::Firejail
+                | Format::Lxc
+                | Format::Pfc
+                | Format::Bpf
+                | Format::C
+                | Format::Rust
+        )
+    }
+
     /// The format with this name.
     pub fn from_name(name: &str) -> Option<Format> {
         Format::ALL.iter().copied().find(|f| f.name() == name).or(match name {

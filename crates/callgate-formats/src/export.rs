@@ -4,8 +4,8 @@ use crate::detect::Format;
 use crate::import::{Effect, Loss, read};
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
-use crate::{container, firejail, kafel, lxc, minijail, pfc, prove, systemd, threads};
-use callgate::{Arch, Policy};
+use crate::{code, container, firejail, kafel, lxc, minijail, pfc, prove, systemd, threads};
+use callgate::{Arch, Filter, Policy, Program};
 
 /// A policy written in another notation.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,7 +44,7 @@ pub fn write(policy: &Policy, format: Format, options: &Options) -> Result<Expor
         .map(|l| {
             let problem =
                 Problem::new(l.place.clone(), format!("{}: {} ({})", format.name(), l.what, l.effect));
-            Problem { file: options.file.clone(), ..problem }
+            Problem { file: l.file.clone().or(options.file.clone()), ..problem }
         })
         .collect();
     Err(Error { problems })
@@ -62,11 +62,16 @@ fn write_as(policy: &Policy, format: Format, options: &Options) -> Result<Export
         constants: None,
         ..options.clone()
     };
-    if format == Format::Pfc {
-        // It is for people: there is nothing that would read it back.
-        return Ok(Export::text_of(pfc::write(policy)?, Vec::new()));
-    }
     let text = match format {
+        // It is for people: there is nothing that would read it back.
+        Format::Pfc => return Ok(Export::text_of(pfc::write(policy)?, Vec::new())),
+        // Programs say all that policies can; each was proved when it was made.
+        Format::Bpf => return Ok(Export { bytes: code::raw(policy)?, losses: Vec::new() }),
+        Format::C | Format::Rust => {
+            let text = code::write(policy, format, options.pick.as_deref(), options.file.as_deref())?;
+            return Ok(Export::text_of(text, Vec::new()));
+        }
+        Format::Callgate => callgate::syntax::print(policy),
         Format::Oci | Format::Docker | Format::Spo => container::write(policy, format, options)?,
         Format::Seccompiler => threads::write(policy, options)?,
         Format::Minijail | Format::MinijailPython => {
@@ -81,29 +86,111 @@ fn write_as(policy: &Policy, format: Format, options: &Options) -> Result<Export
         Format::Systemd => systemd::write(policy, host)?,
         Format::Firejail => firejail::write(policy, host)?,
         Format::Lxc => lxc::write(policy)?,
-        _ => return Err(Error::new(Place::default(), format!("{} cannot be written", format.name()))),
+        _ => {
+            let names: Vec<&str> = Format::ALL.iter().filter(|f| f.is_written()).map(|f| f.name()).collect();
+            let what = format!("{} cannot be written; there are {}", format.name(), names.join(", "));
+            return Err(Error::new(Place::default(), what));
+        }
     };
-    let losses = compare(policy, &text, format, &again)?;
+    let machines = machines(policy);
+    let losses = if machines.len() > 1 && is_for_every_machine(format) {
+        let mut found = prove::Found::default();
+        for family in &machines {
+            let reach: Vec<u32> =
+                family.iter().flat_map(|a| a.siblings()).chain(family).map(|a| a.token()).collect();
+            again.host = widest(family);
+            let here = Policy { arches: family.clone(), ..policy.clone() };
+            found.compare(&here, &read_back(&text, format, &again)?, Some(&reach))?;
+        }
+        found.losses(policy)
+    } else {
+        compare(policy, &text, format, &again)?
+    };
     Ok(Export { bytes: text.into_bytes(), losses })
+}
+
+/// Whether a file is read on different machines, by each for its own architectures.
+fn is_for_every_machine(format: Format) -> bool {
+    matches!(
+        format,
+        Format::Docker
+            | Format::Systemd
+            | Format::Firejail
+            | Format::Lxc
+            | Format::Minijail
+            | Format::MinijailPython
+    )
+}
+
+/// The architectures of a policy, those together that one kernel serves; none of the lists is empty.
+pub(crate) fn machines(policy: &Policy) -> Vec<Vec<Arch>> {
+    let mut machines: Vec<Vec<Arch>> = Vec::new();
+    for arch in &policy.arches {
+        match machines.iter_mut().find(|m| m[0] == *arch || m[0].siblings().contains(arch)) {
+            Some(machine) => machine.push(*arch),
+            None => machines.push(vec![*arch]),
+        }
+    }
+    machines
+}
+
+/// Writes a program as source code, instruction by instruction; as a policy's writer does, but for the byte order
+/// of the program instead of for architectures.
+///
+/// # Errors
+/// When the format is neither C nor Rust, or `name` is no name there.
+pub fn write_program(
+    program: Program,
+    format: Format,
+    name: Option<&str>,
+    from: Option<&str>,
+) -> Result<Export, Error> {
+    match format {
+        Format::C | Format::Rust => {
+            Ok(Export::text_of(code::write_program(program, format, name, from)?, Vec::new()))
+        }
+        _ => {
+            let what = format!("a program as it is cannot be written as {}", format.name());
+            Err(Error::new(Place::default(), what))
+        }
+    }
 }
 
 /// The machine the file is for. A file for one architecture is for the policy's first.
 fn host_of(policy: &Policy, format: Format, options: &Options) -> Arch {
     let single = matches!(format, Format::Seccompiler);
-    match policy.arches.first() {
+    let host = match policy.arches.first() {
         Some(first) if single || !policy.arches.contains(&options.host) => *first,
         _ => options.host,
+    };
+    if !is_for_every_machine(format) {
+        return host;
     }
+    machines(policy).iter().find(|m| m.contains(&host)).map_or(host, |m| widest(m))
+}
+
+/// The architecture a machine is called by: x86_64, where x86 and x32 are served as well.
+pub(crate) fn widest(machine: &[Arch]) -> Arch {
+    let first = machine[0];
+    machine.iter().copied().max_by_key(|a| (a.pointer_bits(), *a == first)).unwrap_or(first)
 }
 
 /// Reads back what was written, as the machine the policy is for would, and lists the differences.
 fn compare(policy: &Policy, text: &str, format: Format, again: &Options) -> Result<Vec<Loss>, Error> {
+    if format == Format::Callgate {
+        let again = Policy::parse(text).map_err(|e| Error::new(Place::default(), e.to_string()))?;
+        let written = again.lower().map_err(|e| Error::new(Place::default(), e.to_string()))?;
+        return prove::losses(policy, &written);
+    }
+    prove::losses(policy, &read_back(text, format, again)?)
+}
+
+fn read_back(text: &str, format: Format, again: &Options) -> Result<Filter, Error> {
     let unsayable = |e: &dyn std::fmt::Display| {
         Error::new(Place::default(), format!("{} cannot say this policy: {e}", format.name()))
     };
     let import = read(text, format, again).map_err(|e| unsayable(&e))?;
-    let written = import.filter().map_err(|e| unsayable(&e))?;
-    prove::losses(policy, &written)
+    import.filter().map_err(|e| unsayable(&e))
 }
 
 impl Accept {

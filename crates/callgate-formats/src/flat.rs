@@ -95,10 +95,26 @@ fn decide(
             return Err(TooMany);
         }
     }
+    // No other notation asks where a call comes from: it gets the strictest of what it could get.
+    if branches.iter().any(|(conj, _)| conj.iter().any(|test| test.arg == ArgIndex::IP)) {
+        let all = branches.iter().map(|b| b.1).chain([otherwise]);
+        otherwise = all.min_by_key(|a| a.precedence()).unwrap_or(otherwise);
+        branches.clear();
+    }
     while branches.last().is_some_and(|b| b.1 == otherwise) {
         branches.pop();
     }
     Ok((branches, otherwise))
+}
+
+/// Whether a condition asks for the instruction pointer.
+pub(crate) fn asks_where(when: &Cond) -> bool {
+    match when {
+        Cond::True => false,
+        Cond::Arg(test) => test.arg == ArgIndex::IP,
+        Cond::All(all) | Cond::Any(all) => all.iter().any(asks_where),
+        Cond::Not(inner) => asks_where(inner),
+    }
 }
 
 fn speaks_of(which: &Call, call: Option<Syscall>, nr: u32) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     android, easyseccomp, firejail, go_seccomp, kafel, lxc, minijail, nsjail, oci, pledge, seccompiler,
     snapd, spo, suggest, systemd,
 };
-use callgate::{Action, Arch, Origin, Policy, Syscall};
+use callgate::{Action, Arch, Origin, Policy, SeccompData, Syscall};
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,12 +47,27 @@ pub struct Named {
 /// Something a reader or writer could not carry over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Loss {
+    /// The file, where it need not be the one that is read: a policy's rules may come from several.
+    pub file: Option<Arc<str>>,
     /// Where: in the file read, or (writing) the policy rule's origin.
     pub place: Place,
     /// What was lost.
     pub what: String,
     /// What that does to the result.
     pub effect: Effect,
+    /// A call that shows it; writers have one for each loss.
+    pub witness: Option<Witness>,
+}
+
+/// A call that two policies decide differently.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Witness {
+    /// The call.
+    pub call: SeccompData,
+    /// What the policy does.
+    pub before: Action,
+    /// What the written one does.
+    pub now: Action,
 }
 
 /// How a result differs from its source.
@@ -238,7 +253,7 @@ impl Collect {
 
     /// Records a loss.
     pub fn loss(&mut self, place: Place, what: impl Into<String>, effect: Effect) {
-        self.losses.push(Loss { place, what: what.into(), effect });
+        self.losses.push(Loss { file: None, place, what: what.into(), effect, witness: None });
     }
 
     /// Records a note.
@@ -350,8 +365,12 @@ impl fmt::Display for Effect {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place.to_string();
-        if !place.is_empty() {
-            write!(f, "{place}: ")?;
+        match &self.file {
+            Some(file) if self.place.line != 0 => write!(f, "{file}:{place}: ")?,
+            Some(file) if !place.is_empty() => write!(f, "{file}: {place}: ")?,
+            Some(file) => write!(f, "{file}: ")?,
+            None if !place.is_empty() => write!(f, "{place}: ")?,
+            None => {}
         }
         write!(f, "{} ({})", self.what, self.effect)
     }

@@ -8,6 +8,7 @@
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
 mod android;
+mod code;
 mod container;
 mod containers;
 mod detect;
@@ -32,6 +33,7 @@ mod pfc;
 mod place;
 mod pledge;
 mod profile;
+mod prologue;
 mod prove;
 mod runtime;
 mod scan;
@@ -47,9 +49,9 @@ mod yaml;
 
 pub use callgate::abi::Kernel;
 pub use detect::{Detected, Format, detect};
-pub use export::{Accept, Export, write};
+pub use export::{Accept, Export, write, write_program};
 pub use host::Capabilities;
-pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, fuzz_read, read};
+pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, Witness, fuzz_read, read};
 pub use minijail::Constants;
 pub use options::{List, Open, Options, Runtime};
 pub use place::{Error, Place, Problem};

@@ -1,5 +1,6 @@
 //! What a reader or writer is told beside the text.
 
+use crate::detect::Format;
 use crate::export::Accept;
 use crate::host::Capabilities;
 use crate::import::{Flags, Listener};
@@ -46,6 +47,9 @@ pub struct Options {
     pub flags: Option<Flags>,
     /// The listener to write into a file whose format has a place for it.
     pub listener: Option<Listener>,
+    /// In seccompiler's JSON, write the first names of its keys, `default_action` and `filter_action`, which
+    /// Firecracker's tools take, instead of `mismatch_action` and `match_action`.
+    pub first_keys: bool,
     /// Which losses [`crate::write`] accepts.
     pub accept: Accept,
     /// How to get at files the file refers to. `None`: such a reference is an error.
@@ -73,6 +77,7 @@ impl Options {
             constants: None,
             flags: None,
             listener: None,
+            first_keys: false,
             accept: Accept::Lossless,
             open: None,
             list: None,
@@ -102,6 +107,7 @@ impl std::fmt::Debug for Options {
             .field("pick", &self.pick)
             .field("flags", &self.flags)
             .field("listener", &self.listener)
+            .field("first_keys", &self.first_keys)
             .field("accept", &self.accept)
             .finish_non_exhaustive()
     }
@@ -139,6 +145,24 @@ runtimes! {
 }
 
 impl Runtime {
+    /// Whether it reads files of this format: elsewhere its name says nothing.
+    pub const fn reads(self, format: Format) -> bool {
+        match self {
+            Runtime::Firecracker => matches!(format, Format::Seccompiler),
+            Runtime::Docker
+            | Runtime::Containerd
+            | Runtime::Runc
+            | Runtime::Crun
+            | Runtime::Podman
+            | Runtime::Crio
+            | Runtime::Youki
+            | Runtime::Libseccomp
+            | Runtime::Gvisor => {
+                matches!(format, Format::Oci | Format::Docker | Format::Containers | Format::Spo)
+            }
+        }
+    }
+
     /// The runtime with this name.
     pub fn from_name(name: &str) -> Option<Runtime> {
         Runtime::ALL.iter().copied().find(|r| r.name() == name).or(match name {

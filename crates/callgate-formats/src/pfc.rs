@@ -5,7 +5,7 @@
 //! first) and falling number, 64-bit arguments in halves, equal tests shared.
 
 use crate::container;
-use crate::flat::{Conj, Flat, flatten};
+use crate::flat::{Conj, Flat, asks_where, flatten};
 use crate::place::{Error, Place};
 use callgate::{Action, Arch, Op, Policy, Syscall, Width};
 use std::cmp::Reverse;
@@ -17,6 +17,10 @@ const MAX_PRIORITY: usize = 65535;
 
 /// Writes a policy.
 pub(crate) fn write(policy: &Policy) -> Result<String, Error> {
+    if let Some(rule) = policy.rules.iter().find(|r| asks_where(&r.when)) {
+        let place = Place { line: rule.origin.line, column: 0, path: rule.origin.path.clone() };
+        return Err(Error::new(place, "pfc has no word for the instruction pointer"));
+    }
     let mut out = String::from("#\n# pseudo filter code start\n#\n");
     for arch in &policy.arches {
         let flat = flatten(policy, *arch).map_err(|(call, _)| too_many(call))?;

@@ -21,6 +21,7 @@ pub(crate) fn compile(
         collect.note(crate::Place::default(), "no default action and no rules: seccomp is off");
         return Ok(Import::one(format, open_policy(arches), collect));
     };
+    let default = taken(default, &crate::Place::default(), options, &mut collect).unwrap_or(default);
     let mut set = RuleSet::new(default, arches);
     for rule in &profile.rules {
         add(&mut set, rule, default, options, &mut collect);
@@ -110,20 +111,7 @@ fn arches(profile: &Profile, options: &Options, collect: &mut Collect) -> Result
 /// Adds the rules one entry of `syscalls` stands for.
 fn add(set: &mut RuleSet, rule: &ProfileRule, default: Action, options: &Options, collect: &mut Collect) {
     let source = set.source(collect.origin(&rule.place));
-    let mut action = rule.action;
-    if options.runtime == Some(Runtime::Gvisor) {
-        match action {
-            Action::Errno(e) if e != Errno::EPERM => {
-                collect.note(rule.place.clone(), "gVisor answers EPERM whatever the error number");
-                action = Action::Errno(Errno::EPERM);
-            }
-            Action::KillProcess(_) | Action::Log(_) | Action::Notify(_) => {
-                collect.problem(Problem::new(rule.place.clone(), "gVisor does not support this action"));
-                return;
-            }
-            _ => {}
-        }
-    }
+    let Some(action) = taken(rule.action, &rule.place, options, collect) else { return };
     if action == default {
         collect.note(rule.place.clone(), "the action is the default; the rule has no effect");
         return;
@@ -163,6 +151,26 @@ fn add(set: &mut RuleSet, rule: &ProfileRule, default: Action, options: &Options
                     format!("libseccomp refuses the conditions on {name}"),
                 )),
             }
+        }
+    }
+}
+
+/// The action a runtime takes this one for; `None` if it refuses it, which is a problem then.
+fn taken(action: Action, place: &crate::Place, options: &Options, collect: &mut Collect) -> Option<Action> {
+    if options.runtime != Some(Runtime::Gvisor) {
+        return Some(action);
+    }
+    match action {
+        Action::Errno(e) if e != Errno::EPERM => {
+            collect.note(place.clone(), "gVisor answers EPERM whatever the error number");
+            Some(Action::Errno(Errno::EPERM))
+        }
+        Action::KillProcess(_) | Action::Log(_) | Action::Notify(_) | Action::Unknown(_) => {
+            collect.problem(Problem::new(place.clone(), "gVisor does not support this action"));
+            None
+        }
+        Action::Errno(_) | Action::KillThread(_) | Action::Trap(_) | Action::Trace(_) | Action::Allow(_) => {
+            Some(action)
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::flat::{Conj, FlatCall, flatten};
 use crate::import::Effect;
 use crate::json;
-use crate::options::Options;
+use crate::options::{Options, Runtime};
 use crate::place::{Error, Place};
 use callgate::{Action, Op, Policy, Width};
 use std::collections::BTreeMap;
@@ -37,9 +37,16 @@ pub(crate) fn write(policy: &Policy, options: &Options) -> Result<String, Error>
         }
     }
     let name = json::quote(options.pick.as_deref().unwrap_or("main"));
+    let keys = if options.first_keys || options.runtime == Some(Runtime::Firecracker) {
+        ["default_action", "filter_action"]
+    } else {
+        ["mismatch_action", "match_action"]
+    };
     let mut out = format!(
-        "{{\n  {name}: {{\n    \"mismatch_action\": {},\n    \"match_action\": {},\n    \"filter\": [",
+        "{{\n  {name}: {{\n    \"{}\": {},\n    \"{}\": {},\n    \"filter\": [",
+        keys[0],
         action(default),
+        keys[1],
         action(matched)
     );
     for (i, entry) in entries.iter().enumerate() {

@@ -2,56 +2,119 @@
 
 use super::compile::write_code;
 use crate::args::Convert;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{FINDINGS, Failure, Outcome};
 use crate::input::{From, Input, Kind};
-use crate::output::Output;
+use crate::output::{Output, print};
+use crate::report::words;
 use crate::say::Say;
-use callgate::Policy;
 use callgate::program::Code;
-use callgate_formats::{Accept, Format, Options};
+use callgate::program::container::{self, Container};
+use callgate::{Arch, Policy};
+use callgate_formats::{Accept, Effect, Export, Format, Loss, Options, Place, Witness};
+use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// What to write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    to: From,
+    /// Seccompiler's keys by their first names.
+    first_keys: bool,
+}
+
+/// The target of this name.
+pub(crate) fn target(name: &str) -> Result<Target, String> {
+    let first_keys = matches!(name, "firecracker" | "seccompiler-old");
+    let to = match name {
+        "seccompiler-old" => From::Format(Format::Seccompiler),
+        "disasm" => From::Container(Container::SeccompTools),
+        name => match crate::input::from(name)? {
+            // A constant for a program is a file of its own here, not the array alone.
+            From::Container(Container::C) => From::Format(Format::C),
+            From::Container(Container::Rust) => From::Format(Format::Rust),
+            From::Format(Format::Bpf) => From::Container(Container::Binary),
+            to => to,
+        },
+    };
+    match to {
+        From::Format(format) if !format.is_written() => {
+            Err(format!("{} is read, but not written; -h lists what is", format.name()))
+        }
+        to => Ok(Target { to, first_keys }),
+    }
+}
+
+/// The help's list of formats.
+pub(crate) fn formats() -> String {
+    let mut out = String::from(
+        "What FORMAT cannot say is listed with its place, its effect and a call that shows it, and\n\
+         nothing is written unless --lossy or --allow-weaker accepts that.\n\nFormats (r: read, w: written):\n",
+    );
+    let mut row = |name: &str, marks: &str, what: &str| {
+        let _ = writeln!(out, "  {name:<18} {marks:<3} {}", what.trim_end_matches('.').replace('`', ""));
+    };
+    for format in Format::ALL {
+        let marks = match (format.is_read(), format.is_written()) {
+            (true, true) => "rw",
+            (true, false) => "r",
+            (false, _) => " w",
+        };
+        let name = if *format == Format::Callgate { "cg, callgate" } else { format.name() };
+        // The forms of programs come last.
+        let is_form = Container::from_name(name).is_some() && !matches!(format, Format::C | Format::Rust);
+        if !is_form && !matches!(format, Format::Bpf) {
+            row(name, marks, format.describe());
+        }
+        if *format == Format::Seccompiler {
+            row("seccompiler-old", " w", "The same, with the keys Firecracker's tools take.");
+        }
+    }
+    for container in Container::ALL {
+        if !matches!(container, Container::C | Container::Rust) {
+            let name = if *container == Container::Binary { "raw, bpf" } else { container.name() };
+            row(name, "rw", container.describe());
+        }
+    }
+    out.push_str("\nExamples: callgate convert docker.json -t systemd\n          callgate convert web.cg -t c -o web_filter.h\n");
+    out
+}
 
 pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
-    let format = match args.to {
+    let name = args.name.as_deref();
+    let format = match args.to.to {
         From::Container(form) => {
             input.leave_on_lines(say);
-            write_code(&Code::from(&input.program()?), form, input.arch(), &args.output)?;
+            let code = Code::from(&input.program()?);
+            if args.json {
+                let bytes = container::write(&code, form, input.arch()).map_err(Failure::input)?;
+                return finish(args, say, &input, form.name(), Export { bytes, losses: Vec::new() });
+            }
+            write_code(&code, form, input.arch(), &args.output)?;
             return Ok(0);
         }
         From::Format(format) => format,
     };
-    let policy = one_policy(&input, say)?;
-    if format == Format::Callgate {
-        args.output.text(&callgate::syntax::print_with(&policy, input.on_lines()))?;
-        return Ok(0);
+    let is_code = matches!(format, Format::C | Format::Rust);
+    if is_code && input.policies().len() != 1 {
+        let export = callgate_formats::write_program(input.program()?, format, name, Some(&input.name));
+        return finish(args, say, &input, format.name(), export.map_err(Failure::input)?);
     }
-    if let Some(line) = input.on_lines().first() {
-        let loss = format!(
-            "{}: {} has no `on` lines: another supervisor must answer",
-            line.rule.origin,
-            format.name()
-        );
-        if !args.lossy && !args.weaker {
-            let mut failure = Failure::input(loss);
-            failure
-                .messages
-                .push("--lossy accepts what makes nothing weaker, --weaker everything".to_owned());
-            return Err(failure);
-        }
-        say.error(&loss);
+    let policy = one_policy(&input, say)?;
+    if format == Format::Callgate && !input.on_lines().is_empty() {
+        let bytes = callgate::syntax::print_with(&policy, input.on_lines()).into_bytes();
+        return finish(args, say, &input, format.name(), Export { bytes, losses: Vec::new() });
     }
     let mut options = Options {
         file: Some(input.name.as_str().into()),
-        accept: match (args.lossy, args.weaker) {
-            (_, true) => Accept::Any,
-            (true, false) => Accept::NotWeaker,
-            (false, false) => Accept::Lossless,
-        },
+        // What is accepted is looked at below.
+        accept: Accept::Any,
         runtime: args.reading.as_runtime,
         kernel: args.reading.kernel,
         caps: args.reading.caps.clone(),
-        pick: args.name.as_deref().map(Into::into),
+        pick: name.map(Into::into),
+        first_keys: args.to.first_keys,
         ..Options::default()
     };
     if let Some(&host) = args.reading.arches.arch.first().or(policy.arches.first()) {
@@ -61,11 +124,18 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
         options.flags = import.flags;
         options.listener = import.listener.clone();
     }
-    write(&policy, format, &options, &args.output, say)?;
-    Ok(0)
+    let mut export = callgate_formats::write(&policy, format, &options).map_err(Failure::input)?;
+    export.losses.extend(input.on_lines().iter().map(|line| Loss {
+        file: line.rule.origin.file.clone(),
+        place: Place::line(line.rule.origin.line),
+        what: "`on` lines are not said: another supervisor must answer".into(),
+        effect: Effect::Different,
+        witness: None,
+    }));
+    finish(args, say, &input, format.name(), export)
 }
 
-/// Writes a policy in a notation.
+/// Writes a policy in a notation, with the losses that the options accept.
 pub(super) fn write(
     policy: &Policy,
     format: Format,
@@ -73,23 +143,109 @@ pub(super) fn write(
     output: &Output,
     say: &Say,
 ) -> Result<(), Failure> {
-    if format == Format::Callgate {
-        return output.text(&callgate::syntax::print(policy));
-    }
-    let export = callgate_formats::write(policy, format, options).map_err(|e| {
-        let advice = match options.accept {
-            Accept::Lossless => "--lossy accepts what makes nothing weaker, --weaker everything",
-            Accept::NotWeaker => "--weaker accepts what lets calls through that the policy refuses",
-            Accept::Any => "",
-        };
-        let mut failure = Failure::input(e);
-        failure.messages.extend((!advice.is_empty()).then(|| advice.to_owned()));
-        failure
-    })?;
+    let export = callgate_formats::write(policy, format, options).map_err(Failure::input)?;
     for loss in &export.losses {
-        say.line(&format!("callgate: {}: {loss}", format.name()));
+        say.line(&sentence(loss, "the policy", format.name()));
     }
     output.bytes(&export.bytes)
+}
+
+/// Writes the result, if its losses are accepted.
+fn finish(args: &Convert, say: &Say, input: &Input, format: &str, export: Export) -> Outcome {
+    let accept = match (args.lossy, args.allow_weaker) {
+        (_, true) => Accept::Any,
+        (true, false) => Accept::NotWeaker,
+        (false, false) => Accept::Lossless,
+    };
+    let refused = export.losses.iter().filter(|l| !accept.accepts(l.effect)).count();
+    let weaker = export.losses.iter().filter(|l| l.effect == Effect::Weaker).count();
+    if !args.json {
+        for loss in &export.losses {
+            say.line(&sentence(loss, &input.name, format));
+        }
+        if refused == 0 {
+            args.output.bytes(&export.bytes)?;
+        }
+    } else {
+        let to_file = args.output.output.is_some();
+        if refused == 0 && to_file {
+            args.output.bytes(&export.bytes)?;
+        }
+        let text = export.text().filter(|_| refused == 0 && !to_file);
+        let bytes = (refused == 0 && !to_file && text.is_none()).then(|| hex(&export.bytes));
+        let report = json!({
+            "schema": "callgate/convert/1",
+            "input": input.name,
+            "from": input.format,
+            "to": format,
+            "written": refused == 0,
+            "losses": export.losses.iter().map(|l| loss_json(l, &input.name)).collect::<Vec<_>>(),
+            "text": text,
+            "hex": bytes,
+        });
+        print(&format!("{report:#}\n"))?;
+    }
+    if refused == 0 {
+        return Ok(0);
+    }
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "es" });
+    let of_them = match weaker {
+        0 => String::new(),
+        n if n == export.losses.len() => ", and weaker".into(),
+        n => format!(", {n} of them weaker"),
+    };
+    let advice = if args.lossy {
+        "--allow-weaker accepts what lets calls through that the policy refuses"
+    } else if weaker > 0 {
+        "--lossy accepts what makes nothing weaker, --allow-weaker everything"
+    } else {
+        "--lossy accepts them"
+    };
+    say.error(&format!(
+        "{}: not written as {format}: {}{of_them}; {advice}",
+        input.name,
+        count(export.losses.len(), "loss")
+    ));
+    Ok(FINDINGS)
+}
+
+/// `callgate: web.cg:7: kafel: socket on x86_64: errno(EPERM) becomes kill (different), as socket(…) on x86_64`.
+fn sentence(loss: &Loss, input: &str, format: &str) -> String {
+    let loss = Loss {
+        file: loss.file.clone().or_else(|| Some(input.into())),
+        what: format!("{format}: {}", loss.what),
+        ..loss.clone()
+    };
+    let witness = loss.witness.map_or_else(String::new, |w| format!(", as {}", words::call(&w.call)));
+    format!("callgate: {loss}{witness}")
+}
+
+fn loss_json(loss: &Loss, input: &str) -> Value {
+    json!({
+        "file": loss.file.as_deref().unwrap_or(input),
+        "line": (loss.place.line != 0).then_some(loss.place.line),
+        "path": loss.place.path.as_deref(),
+        "what": loss.what,
+        "effect": loss.effect.to_string(),
+        "witness": loss.witness.map(|w| witness_json(&w)),
+    })
+}
+
+fn witness_json(witness: &Witness) -> Value {
+    let arch = Arch::of_call(witness.call.arch, witness.call.nr);
+    json!({
+        "call": words::call_json(&witness.call),
+        "text": words::call(&witness.call),
+        "before": words::action(witness.before, arch),
+        "now": words::action(witness.now, arch),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 /// The one policy an input is: a program or a stack is rendered.

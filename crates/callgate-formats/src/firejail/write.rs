@@ -1,16 +1,37 @@
 //! Writing firejail profiles: a list of denied or of kept calls.
 
+use super::read;
 use crate::flat::{FlatCall, flatten};
+use crate::options::Options;
 use crate::place::{Error, Place};
-use callgate::{Action, Arch, Errno, Policy};
+use callgate::abi::Word;
+use callgate::{Action, Arch, Errno, Policy, Syscall};
 use std::fmt::Write as _;
 
 /// What firejail keeps in every list of kept calls.
 const ALWAYS_KEPT: &[&str] = &["execve", "execveat", "prctl"];
 
 /// Writes the lines for one architecture. Conditions cannot be said: a call gets the strictest of
-/// its actions.
+/// its actions. But `seccomp.block-secondary` restricts `personality` itself, by a condition: where that is
+/// what the policy says, the call is not listed.
 pub(crate) fn write(policy: &Policy, arch: Arch) -> Result<String, Error> {
+    let left_to_firejail = lines(policy, arch, true)?;
+    let filter = read(&left_to_firejail, &Options::new(arch)).ok().and_then(|import| import.filter().ok());
+    let restricted = Syscall::from_name(PERSONALITY).and_then(|c| c.number(arch));
+    if let (Some(filter), Some(nr), Ok(wanted)) = (filter, restricted, policy.lower())
+        && [filter, wanted]
+            .map(|f| f.restrict(Word::ARCH, arch.token()).restrict(Word::NR, nr))
+            .windows(2)
+            .all(|w| w[0] == w[1])
+    {
+        return Ok(left_to_firejail);
+    }
+    lines(policy, arch, false)
+}
+
+const PERSONALITY: &str = "personality";
+
+fn lines(policy: &Policy, arch: Arch, without_personality: bool) -> Result<String, Error> {
     let too_many =
         |what: &str| Error::new(Place::default(), format!("the conditions of {what} are too many"));
     let flat = flatten(policy, arch).map_err(|(call, _)| too_many(call.name()))?;
@@ -23,6 +44,9 @@ pub(crate) fn write(policy: &Policy, arch: Arch) -> Result<String, Error> {
     for call in &flat.calls {
         let action = strictest(call);
         let name = call.call.name();
+        if without_personality && name == PERSONALITY {
+            continue;
+        }
         match (keeps, action.permits()) {
             (true, true) => items.push(name.to_owned()),
             (false, true) => {}
@@ -61,7 +85,10 @@ pub(crate) fn write(policy: &Policy, arch: Arch) -> Result<String, Error> {
     }
     let kind = if keeps { "keep" } else { "drop" };
     if items.is_empty() {
-        out.push_str("# nothing is denied\n");
+        return Err(Error::new(
+            Place::default(),
+            "firejail cannot say this policy: it has no line that denies nothing",
+        ));
     } else {
         let _ = writeln!(out, "seccomp.{kind} {}", items.join(","));
     }

@@ -20,8 +20,8 @@ const MAX_TERMS: usize = 1024;
 pub(crate) fn write(policy: &Policy, format: Format, arch: Arch) -> Result<(String, Action), Error> {
     let flat = flatten(policy, arch).map_err(|(call, _)| too_many(call.name()))?;
     let mut out = String::new();
-    let default = flat.default;
     let python = format == Format::MinijailPython;
+    let default = if python { flat.default } else { fail_action(flat.default) };
     match (python, default) {
         (_, Action::KillThread(_)) => {}
         (true, Action::KillProcess(_)) => out.push_str("@default kill-process\n"),
@@ -44,6 +44,18 @@ pub(crate) fn write(policy: &Policy, format: Format, arch: Arch) -> Result<(Stri
         }
     }
     Ok((out, default))
+}
+
+/// The nearest action `minijail0` has for calls that no line allows: it kills, or with -L logs or traps.
+fn fail_action(default: Action) -> Action {
+    match default {
+        Action::KillThread(_) | Action::Errno(_) | Action::Trace(_) | Action::Notify(_) => {
+            Action::KILL_THREAD
+        }
+        Action::KillProcess(_) | Action::Unknown(_) => Action::KILL_PROCESS,
+        Action::Trap(_) => Action::Trap(0),
+        Action::Allow(_) | Action::Log(_) => Action::LOG,
+    }
 }
 
 fn too_many(what: &str) -> Error {

@@ -1,5 +1,6 @@
 //! systemd's units and drop-ins: `SystemCallFilter=` and every other setting that adds a filter.
 
+mod companions;
 mod drop_in;
 mod files;
 mod filters;

@@ -1,19 +1,20 @@
 //! Writing units: a drop-in with `SystemCallFilter=` and its companions.
 
+use super::companions::companions;
 use super::filters::local_arches;
 use super::settings::arch_name;
 use crate::flat::{Flat, FlatCall, flatten};
 use crate::place::{Error, Place};
 use callgate::abi::group::Group;
-use callgate::{Action, Arch, Errno, Policy, Syscall};
+use callgate::{Action, Arch, Errno, Policy, SeccompData, Syscall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// How long a line of names gets.
 const WIDTH: usize = 100;
 
-/// Writes a drop-in for a machine. Conditions cannot be said: a call gets the strictest of its
-/// actions.
+/// Writes a drop-in for a machine. Lists have no conditions: a call gets the strictest of its actions, unless other
+/// settings say its conditions.
 pub(crate) fn write(policy: &Policy, host: Arch) -> Result<String, Error> {
     let too_many = |call: Syscall| {
         Error::new(Place::default(), format!("the conditions of {} are too many", call.name()))
@@ -24,12 +25,25 @@ pub(crate) fn write(policy: &Policy, host: Arch) -> Result<String, Error> {
         .map(|arch| flatten(policy, *arch).map_err(|(call, _)| too_many(call)))
         .collect::<Result<_, _>>()?;
     let default = flats.first().map_or(policy.default, |f| f.default);
+    let wanted = policy.lower().map_err(|e| Error::new(Place::default(), e.to_string()))?;
+    let conditional: Vec<(Arch, Syscall)> = flats
+        .iter()
+        .flat_map(|f| f.calls.iter().filter(|c| !c.branches.is_empty()).map(|c| (f.arch, c.call)))
+        .collect();
+    let beside = companions(policy, &wanted, host, &conditional);
+    let action_of = |arch: Arch, call: &FlatCall| {
+        if !call.branches.is_empty() && beside.decide(&wanted, arch, call.call) {
+            loosest(call)
+        } else {
+            strictest(call)
+        }
+    };
     // A name has one action in a unit: the strictest it has on any architecture.
     let mut actions: BTreeMap<Syscall, Action> = BTreeMap::new();
     for flat in &flats {
         for (_, call) in Syscall::of_arch(flat.arch) {
             let listed = flat.calls.iter().find(|c| c.call == call);
-            let action = listed.map_or(flat.default, strictest);
+            let action = listed.map_or(flat.default, |c| action_of(flat.arch, c));
             actions.entry(call).and_modify(|old| *old = stricter(*old, action)).or_insert(action);
         }
     }
@@ -39,10 +53,17 @@ pub(crate) fn write(policy: &Policy, host: Arch) -> Result<String, Error> {
             policy.arches.iter().filter_map(|a| if *a == host { Some("native") } else { arch_name(*a) });
         let _ = writeln!(out, "SystemCallArchitectures={}", names.collect::<Vec<_>>().join(" "));
     }
-    if default.permits() {
+    // What systemd does not know is denied by a list of permitted calls, and by no other. No table has this number.
+    let newer = SeccompData { nr: Arch::X32_BIT - 1, arch: host.token(), ..SeccompData::default() };
+    if policy.eval(&newer).permits() {
         deny_list(&actions, &mut out);
     } else {
-        allow_list(&actions, default, &mut out);
+        let denials = actions.values().copied().filter(|a| !a.permits()).map(sayable);
+        let denial = if default.permits() { most(denials) } else { default };
+        allow_list(&actions, denial, &mut out);
+    }
+    for line in &beside.lines {
+        let _ = writeln!(out, "{line}");
     }
     let logged: Vec<&str> =
         actions.iter().filter(|(_, a)| matches!(a, Action::Log(_))).map(|(c, _)| c.name()).collect();
@@ -163,6 +184,11 @@ fn names(calls: &BTreeSet<Syscall>, known: &BTreeMap<Syscall, Action>) -> Vec<St
 fn strictest(call: &FlatCall) -> Action {
     let all = call.branches.iter().map(|b| b.1).chain([call.otherwise]);
     all.min_by_key(|a| a.precedence()).unwrap_or(call.otherwise)
+}
+
+fn loosest(call: &FlatCall) -> Action {
+    let all = call.branches.iter().map(|b| b.1).chain([call.otherwise]);
+    all.max_by_key(|a| a.precedence()).unwrap_or(call.otherwise)
 }
 
 /// `key=word word …` on as many lines as it takes.

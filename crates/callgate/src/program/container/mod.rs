@@ -9,12 +9,14 @@ mod columns;
 mod detect;
 pub(in crate::program) mod endian;
 mod foreign;
+mod guards;
 mod lex;
 mod lists;
 mod symbols;
 mod write;
 
 pub use detect::{Detected, detect};
+pub use guards::{c_condition, rust_condition};
 pub use write::write;
 
 use super::Code;
@@ -35,6 +37,11 @@ macro_rules! containers {
             /// Its name, as a command line takes it.
             pub const fn name(self) -> &'static str {
                 match self { $(Container::$variant => $name,)* }
+            }
+
+            /// What it is, in a few words.
+            pub const fn describe(self) -> &'static str {
+                match self { $(Container::$variant => $doc,)* }
             }
         }
     };
@@ -124,9 +131,13 @@ pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, Vec<Error>> {
         Container::Escaped => bytes::wrapped(bytes::escaped(text), options.endian),
         Container::Hex => bytes::wrapped(bytes::hex(text), options.endian),
         Container::Base64 => bytes::wrapped(bytes::base64(text), options.endian),
-        Container::Bytes => bytes::wrapped(array::bytes(text, options.arch), options.endian),
+        Container::Bytes => {
+            let text = guards::chosen(text, options.arch).map_err(|e| vec![e])?;
+            bytes::wrapped(array::bytes(&text, options.arch), options.endian)
+        }
         Container::C | Container::Macros | Container::Rust | Container::Strace => {
-            endian::settle(array::instructions(text, options.arch), options.endian)
+            let text = guards::chosen(text, options.arch).map_err(|e| vec![e])?;
+            endian::settle(array::instructions(&text, options.arch), options.endian)
         }
         Container::Tcpdump => endian::settle(lists::tcpdump(text), options.endian),
         Container::XtBpf => endian::settle(lists::xt_bpf(text), options.endian),

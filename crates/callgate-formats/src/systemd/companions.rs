@@ -1,0 +1,125 @@
+//! The settings beside the lists: where a policy denies at least what one of them does, the unit says so, and
+//! what the lists cannot say for want of conditions is said by it.
+
+use super::read::read;
+use super::settings::NAMESPACES;
+use crate::import::Effect;
+use crate::options::Options;
+use callgate::abi::{Word, constant};
+use callgate::{Action, Arch, Errno, Filter, Policy, SeccompData, Syscall};
+use std::collections::BTreeSet;
+
+/// The switches that restrict arguments. The others deny whole calls, which the lists can.
+const SWITCHES: &[&str] =
+    &["MemoryDenyWriteExecute", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality"];
+
+/// A family no kernel has.
+const NO_FAMILY: u64 = 255;
+
+/// Settings, and what they do together.
+pub(super) struct Companions {
+    /// `MemoryDenyWriteExecute=yes`.
+    pub(super) lines: Vec<String>,
+    filter: Option<Filter>,
+}
+
+/// The settings that change nothing about a policy but, perhaps, the error of what it denies.
+///
+/// Only those are of use on which a call of `conditional` depends.
+pub(super) fn companions(
+    policy: &Policy,
+    wanted: &Filter,
+    host: Arch,
+    conditional: &[(Arch, Syscall)],
+) -> Companions {
+    let mut found = Companions { lines: Vec::new(), filter: None };
+    let switches = SWITCHES.iter().map(|name| format!("{name}=yes"));
+    let candidates = families(policy, host).into_iter().chain(namespaces(policy, host)).chain(switches);
+    for line in candidates {
+        let unit = format!("[Service]\n{line}\n");
+        let Some(filter) = read(&unit, &Options::new(host)).ok().and_then(|import| import.filter().ok())
+        else {
+            continue;
+        };
+        let matters = conditional.iter().any(|(arch, call)| {
+            let nr = call.number(*arch).filter(|_| *arch == host || host.siblings().contains(arch));
+            nr.is_some_and(|nr| of_call(&filter, *arch, nr).leaves().len() > 1)
+        });
+        // Whether the policy denies what the setting denies, for this machine's calls.
+        let keeps = host.siblings().iter().chain([&host]).filter(|a| policy.arches.contains(a)).all(|arch| {
+            let here = |f: &Filter| f.restrict(Word::ARCH, arch.token());
+            let both = here(wanted).zip(&here(&filter), |a, b| a.permits() && !b.permits());
+            both.is_ok_and(|denied_more| !denied_more.leaves().contains(&true))
+        });
+        if !keeps || !matters {
+            continue;
+        }
+        let all = match &found.filter {
+            Some(before) => before.stack(&filter).ok(),
+            None => Some(filter),
+        };
+        if let Some(all) = all {
+            found.filter = Some(all);
+            found.lines.push(line);
+        }
+    }
+    found
+}
+
+impl Companions {
+    /// Whether a call that the lists permit is decided as the policy wants, but for the error.
+    pub(super) fn decide(&self, wanted: &Filter, arch: Arch, call: Syscall) -> bool {
+        let (Some(filter), Some(nr)) = (&self.filter, call.number(arch)) else { return false };
+        let effects = of_call(wanted, arch, nr).zip(&of_call(filter, arch, nr), |a, b| Effect::of(*a, *b));
+        effects.is_ok_and(|e| e.leaves().iter().all(|e| matches!(e, Effect::None | Effect::Different)))
+    }
+}
+
+fn of_call(filter: &Filter, arch: Arch, nr: u32) -> Filter {
+    filter.restrict(Word::ARCH, arch.token()).restrict(Word::NR, nr)
+}
+
+fn eval(policy: &Policy, host: Arch, name: &str, args: &[u64]) -> Option<Action> {
+    let nr = Syscall::from_name(name)?.number(host)?;
+    let mut data = SeccompData { nr, arch: host.token(), ..SeccompData::default() };
+    data.args[..args.len()].copy_from_slice(args);
+    Some(policy.eval(&data))
+}
+
+/// `RestrictAddressFamilies=`, if sockets are denied by their family.
+fn families(policy: &Policy, host: Arch) -> Option<String> {
+    let denied = |family: u64| eval(policy, host, "socket", &[family]).is_some_and(|a| !a.permits());
+    let mut known: Vec<(&str, u64)> = constant::Set::from_name("address_family")?
+        .members(host)
+        .filter(|(name, v)| *v != 0 && *v < NO_FAMILY && *name != "AF_MAX")
+        .collect();
+    // Some have two names.
+    let mut seen = BTreeSet::new();
+    known.retain(|(_, value)| seen.insert(*value));
+    let list = |wanted: bool| -> Vec<&str> {
+        known.iter().filter(|(_, v)| denied(*v) == wanted).map(|(name, _)| *name).collect()
+    };
+    match (denied(NO_FAMILY), list(true), list(false)) {
+        (true, _, allowed) if !allowed.is_empty() => {
+            Some(format!("RestrictAddressFamilies={}", allowed.join(" ")))
+        }
+        (false, denied, _) if !denied.is_empty() => {
+            Some(format!("RestrictAddressFamilies=~{}", denied.join(" ")))
+        }
+        _ => None,
+    }
+}
+
+/// `RestrictNamespaces=`, if making some of them is denied.
+fn namespaces(policy: &Policy, host: Arch) -> Option<String> {
+    let denied = |flag: u64| eval(policy, host, "unshare", &[flag]) == Some(Action::Errno(Errno::EPERM));
+    let free: Vec<&str> = NAMESPACES.iter().filter(|(_, flag)| !denied(*flag)).map(|n| n.0).collect();
+    if free.len() == NAMESPACES.len() {
+        return None;
+    }
+    Some(if free.is_empty() {
+        "RestrictNamespaces=yes".into()
+    } else {
+        format!("RestrictNamespaces={}", free.join(" "))
+    })
+}
