@@ -7,7 +7,7 @@
 //! * [`spawn`]: start a command under filters and stay out of its way;
 //! * [`listener`]: receive and answer the calls a filter hands over;
 //! * [`descriptor`], [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
-//! * [`calls`]: every call a command makes;
+//! * [`calls`], [`bpf`]: every call a command makes;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`trial`]: see what the kernel does with calls under a program;
 //! * [`sigsys`]: say which call a filter trapped, from inside the program;
@@ -31,6 +31,7 @@
 //! itself. Nothing here is callable with a value that could break memory. One thing no type can promise:
 //! a filter that answers `mmap` with a made-up success breaks the program it is loaded into.
 
+pub mod bpf;
 pub mod calls;
 pub mod descriptor;
 pub mod error;
