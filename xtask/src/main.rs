@@ -18,7 +18,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  bench [--counts | --check | --rivals | --corpus | --goals | --kernel]
+  bench [--counts | --check | --rivals | --corpus | --goals | --kernel | --learn]
                        measure the compiler; --counts writes bench/counts.txt, --check only compares;
                        --goals holds counts against what they must reach;
                        without an option, time it; --kernel times its programs (both in a release build)

@@ -184,7 +184,8 @@ pub(crate) enum IfLost {
 #[command(after_help = "Examples: callgate learn -o web.cg -- ./server\n          \
     callgate learn --record one.jsonl -- ./server\n          \
     callgate learn --merge one.jsonl two.jsonl -o web.cg\n          \
-    callgate learn --confirm web.cg -- ./server\n\
+    callgate learn --confirm web.cg -- ./server\n          \
+    callgate learn --pid 811 --for 60 -o web.cg\n\
     Exits with the command's own code, as `run` does.")]
 pub(crate) struct Learn {
     /// Write a recording to FILE; a policy too only if -o is given
@@ -211,22 +212,41 @@ pub(crate) struct Learn {
     /// was seen; what differs otherwise is told
     #[arg(long, value_name = "FORMAT", value_parser = crate::input::from)]
     pub(crate) format: Option<crate::input::From>,
+    /// Watch this process and those it starts from now on, instead of a command (root)
+    #[arg(long, value_name = "PID", conflicts_with_all = ["command", "merge", "confirm"],
+        value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) pid: Option<i32>,
+    /// Watch all processes of this control group, instead of a command: its folder in the cgroup2 hierarchy (root)
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["command", "merge", "confirm", "pid"])]
+    pub(crate) cgroup: Option<PathBuf>,
+    /// With --pid or --cgroup: stop after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", conflicts_with_all = ["command", "merge", "confirm"])]
+    pub(crate) seconds: Option<u64>,
     /// How to watch the command
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) via: Via,
     #[command(flatten)]
     pub(crate) output: Output,
     /// The command and its arguments
-    #[arg(last = true, required_unless_present = "merge", value_name = "CMD")]
+    #[arg(last = true, required_unless_present_any = ["merge", "pid", "cgroup"], value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+impl Learn {
+    /// How long to watch what is running already.
+    pub(crate) fn patience(&self) -> Option<std::time::Duration> {
+        self.seconds.map(std::time::Duration::from_secs)
+    }
 }
 
 /// How `learn` watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub(crate) enum Via {
-    /// By tracing; where the command cannot be traced, by notifications
+    /// By eBPF where that is permitted; or else by tracing; where the command cannot be traced, by notifications
     #[default]
     Auto,
+    /// Counted by the kernel at its tracepoint (root): nothing is stopped, and calls a filter denies are not seen
+    Bpf,
     /// Seccomp and ptrace: no program inside can be traced by another
     Trace,
     /// Seccomp notifications: no filter with a listener can be loaded inside

@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 
-/// Turns `--pid N` into the input `pid:N`, in front of the verb's other inputs. `dump` has an option of
+/// Turns `--pid N` into the input `pid:N`, in front of the verb's other inputs. `dump` and `learn` have an option of
 /// that name, and behind `--` words belong to a command.
 pub(crate) fn argv(typed: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = typed.collect();
     let end = words.iter().position(|w| w == "--").unwrap_or(words.len());
     let Some(verb) = verb(&words[..end]) else { return words };
-    if words[verb] == "dump" {
+    if words[verb] == "dump" || words[verb] == "learn" {
         return words;
     }
     let Some(at) = (verb + 1..end).find(|i| pid(&words[*i]).is_some()) else { return words };

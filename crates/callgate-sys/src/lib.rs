@@ -8,7 +8,7 @@
 //! * [`listener`], [`receiving`]: receive and answer the calls a filter hands over;
 //! * [`behalf`]: opening, connecting and binding for the caller of such a call;
 //! * [`descriptor`], [`scm`], [`pidfd`], [`memory`]: descriptors and bytes from one process to another;
-//! * [`calls`]: every call a command makes;
+//! * [`calls`], [`bpf`]: every call a command makes;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`trial`]: see what the kernel does with calls under a program;
 //! * [`sigsys`]: say which call a filter trapped, from inside the program;
@@ -33,6 +33,7 @@
 //! a filter that answers `mmap` with a made-up success breaks the program it is loaded into.
 
 pub mod behalf;
+pub mod bpf;
 pub mod calls;
 pub mod descriptor;
 pub mod error;

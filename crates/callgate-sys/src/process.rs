@@ -99,6 +99,12 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
+/// Whether the process is there, and more than a record of its end.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
+}
+
 /// Whether job control has stopped it, as far as one can see.
 pub(crate) fn is_stopped(pid: i32) -> bool {
     // The name, in parentheses, may hold anything; the state follows the last one.

@@ -42,6 +42,13 @@ impl Mask {
         self
     }
 
+    /// This mask and `signal`.
+    pub(crate) fn with(mut self, signal: i32) -> Mask {
+        // SAFETY: as above.
+        unsafe { libc::sigaddset(&raw mut self.0, signal) };
+        self
+    }
+
     /// The set itself, for `sigtimedwait` and friends.
     pub(crate) fn as_ptr(&self) -> *const libc::sigset_t {
         &raw const self.0

@@ -104,7 +104,7 @@ proptest! {
         let mut journal = Journal::new("run", Some(&mut written)).unwrap();
         let mut known = Recording::new("run");
         for (index, (call, _, name)) in seen.iter().enumerate() {
-            prop_assert_eq!(journal.count(name, "t", call).unwrap(), known.count("run", name, "t", call));
+            prop_assert_eq!(journal.count(name, "t", call, 1).unwrap(), known.count("run", name, "t", call));
             if index % 7 == 6 {
                 journal.checkpoint().unwrap();
             }

@@ -7,6 +7,7 @@ mod counts;
 mod goals;
 mod judge;
 mod kernel;
+mod learn;
 mod measure;
 mod mix;
 mod profile;
@@ -20,7 +21,7 @@ mod time;
 use crate::files::Result;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel]";
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel | --learn]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--counts"] => counts::write(),
         ["--check"] => counts::check(),
         ["--kernel"] => kernel::print(),
+        ["--learn"] => learn::print(),
         ["--rivals"] => rivals::print(),
         ["--goals"] => goals::print(),
         ["--corpus"] => corpus::print(),

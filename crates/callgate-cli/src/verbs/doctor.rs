@@ -40,13 +40,18 @@ const NEEDS: [Need; 5] = [
     Need {
         verb: "learn",
         what: "a policy from a run",
-        all: &[&["load.no-new-privs", "load.privileged"], &["ptrace.child", "flag.new-listener"]],
+        all: &[
+            &["load.no-new-privs", "load.privileged", "around.bpf"],
+            &["ptrace.trace-action", "notify.continue", "around.bpf"],
+        ],
         better: &[
+            "around.bpf",
             "ptrace.child",
             "ptrace.trace-action",
             "ptrace.syscall-info",
             "ptrace.memory",
             "flag.new-listener",
+            "notify.continue",
         ],
     },
     Need {
@@ -65,41 +70,45 @@ const NEEDS: [Need; 5] = [
 
 pub(crate) fn doctor(args: &Doctor, say: &Say) -> Outcome {
     let report = probe::probe().map_err(|e| Failure::new(CANNOT, e))?;
-    let missing = missing(&report, &args.require)?;
+    let required = required(&report, &args.require)?;
     if args.json {
-        print(&format!("{:#}\n", as_json(&report)))?;
+        print(&format!("{:#}\n", as_json(&report, &required)))?;
     } else if args.all {
         print(&everything(&report))?;
     } else {
         print(&summary(&report, say.color_results()))?;
     }
-    if missing.is_empty() {
-        return Ok(0);
-    }
-    Err(Failure { code: CANNOT, messages: missing })
+    let sentence = |r: &Required<'_>| {
+        let name = r.name;
+        r.why_not.iter().map(|why| format!("{name} does not work here: {why}")).collect::<Vec<_>>()
+    };
+    let messages: Vec<String> = required.iter().flat_map(sentence).collect();
+    if messages.is_empty() { Ok(0) } else { Err(Failure { code: CANNOT, messages }) }
 }
 
-/// What of the required things does not work, and why.
-fn missing(report: &Report, required: &[String]) -> Result<Vec<String>, Failure> {
-    let mut missing = Vec::new();
-    for name in required {
+/// What was required, and why it does not work: empty if it does.
+struct Required<'a> {
+    name: &'a str,
+    why_not: Vec<String>,
+}
+
+/// Judges what is required.
+fn required<'a>(report: &Report, names: &'a [String]) -> Result<Vec<Required<'a>>, Failure> {
+    let judge = |name: &'a String| {
         if let Some(need) = NEEDS.iter().find(|n| n.verb == name) {
-            missing.extend(
-                lacks(report, need).into_iter().map(|why| format!("{name} does not work here: {why}")),
-            );
-        } else if let Some(feature) = report.feature(name) {
-            if !feature.state.works() {
-                missing.push(format!("{name} does not work here: {}", feature.state));
-            }
-        } else {
+            return Ok(Required { name, why_not: lacks(report, need) });
+        }
+        let Some(feature) = report.feature(name) else {
             let verbs: Vec<_> = NEEDS.iter().map(|n| n.verb).collect();
             return Err(Failure::input(format!(
                 "{name}: nothing of that name is tried; there are {}, and the features that --all lists",
                 verbs.join(", ")
             )));
-        }
-    }
-    Ok(missing)
+        };
+        let why = (!feature.state.works()).then(|| feature.state.to_string());
+        Ok(Required { name, why_not: why.into_iter().collect() })
+    };
+    names.iter().map(judge).collect()
 }
 
 /// Why a verb does not work at all: empty if it does.
@@ -116,6 +125,11 @@ fn lacks(report: &Report, need: &Need) -> Vec<String> {
             each.join(", and ")
         })
         .collect()
+}
+
+/// What would let a verb do more.
+fn lacking<'a>(report: &'a Report, need: &'a Need) -> impl Iterator<Item = &'a Feature> {
+    need.better.iter().filter_map(|name| report.feature(name)).filter(|f| !f.state.works())
 }
 
 fn verdict(report: &Report, need: &Need) -> &'static str {
@@ -184,8 +198,7 @@ fn summary(report: &Report, color: bool) -> String {
         let word = verdict(report, need);
         let mut why = lacks(report, need);
         if word == "partly" {
-            let lacking = need.better.iter().filter_map(|n| report.feature(n)).filter(|f| !f.state.works());
-            why.extend(lacking.map(|f| format!("{} {}", f.name, f.state)));
+            why.extend(lacking(report, need).map(|f| format!("{} {}", f.name, f.state)));
         }
         let mark = text.painted(
             word,
@@ -275,7 +288,7 @@ fn everything(report: &Report) -> String {
     out
 }
 
-fn as_json(report: &Report) -> Value {
+fn as_json(report: &Report, required: &[Required<'_>]) -> Value {
     let facts: serde_json::Map<String, Value> =
         report.facts.iter().map(|f| (f.name.to_owned(), json!(f.value))).collect();
     let features: Vec<Value> = report
@@ -292,7 +305,19 @@ fn as_json(report: &Report) -> Value {
         .collect();
     let verdicts: serde_json::Map<String, Value> = NEEDS
         .iter()
-        .map(|n| (n.verb.to_owned(), json!({ "verdict": verdict(report, n), "why_not": lacks(report, n) })))
+        .map(|n| {
+            let lacking: Vec<&str> = lacking(report, n).map(|f| f.name).collect();
+            let json =
+                json!({ "verdict": verdict(report, n), "why_not": lacks(report, n), "lacking": lacking });
+            (n.verb.to_owned(), json)
+        })
         .collect();
-    json!({ "schema": "callgate/doctor/1", "facts": facts, "features": features, "verdicts": verdicts })
+    let required: Vec<Value> = required
+        .iter()
+        .map(|r| json!({ "name": r.name, "works": r.why_not.is_empty(), "why_not": r.why_not }))
+        .collect();
+    json!({
+        "schema": "callgate/doctor/1", "facts": facts, "features": features, "verdicts": verdicts,
+        "required": required,
+    })
 }

@@ -80,10 +80,7 @@ impl Map {
     }
 
     fn element(&self, key: &[u8], value: &[u8]) -> Attr {
-        Attr::default()
-            .word(0, self.fd().cast_unsigned())
-            .double(8, address(key))
-            .double(16, address(value))
+        Attr::default().word(0, self.fd().cast_unsigned()).double(8, address(key)).double(16, address(value))
     }
 
     pub(super) fn set(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
@@ -134,28 +131,11 @@ impl Map {
 /// Load a program and run it at a raw tracepoint until the descriptor is closed.
 pub(super) fn attach(tracepoint: &CStr, insns: &[u64]) -> Result<OwnedFd, Error> {
     let licence = c"GPL";
-    let load = || {
-        let attr = Attr::default().word(0, RAW_TRACEPOINT).word(4, insns.len() as u32);
-        attr.double(8, insns.as_ptr().expose_provenance() as u64)
-            .double(16, address(licence.to_bytes_with_nul()))
-    };
-    let program = match load().open(5, "bpf(BPF_PROG_LOAD)") {
-        Err(e) if e.errno() == Some(libc::EACCES) || e.errno() == Some(libc::EINVAL) => {
-            if cfg!(test) {
-                let mut log = vec![0_u8; 1 << 20];
-                let place = log.as_mut_ptr().expose_provenance() as u64;
-                let _ = load()
-                    .word(24, 1)
-                    .word(28, log.len() as u32)
-                    .double(32, place)
-                    .open(5, "bpf(BPF_PROG_LOAD)");
-                let text = String::from_utf8_lossy(&log);
-                panic!("{tracepoint:?}: {}", text.trim_end_matches('\0'));
-            }
-            return Err(e);
-        }
-        other => other?,
-    };
+    let attr = Attr::default().word(0, RAW_TRACEPOINT).word(4, insns.len() as u32);
+    let program = attr
+        .double(8, insns.as_ptr().expose_provenance() as u64)
+        .double(16, address(licence.to_bytes_with_nul()))
+        .open(5, "bpf(BPF_PROG_LOAD)")?;
     let name = address(tracepoint.to_bytes_with_nul());
     let attr = Attr::default().double(0, name).word(8, program.as_raw_fd().cast_unsigned());
     attr.open(17, "bpf(BPF_RAW_TRACEPOINT_OPEN)")

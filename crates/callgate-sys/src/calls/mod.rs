@@ -1,13 +1,15 @@
 //! Watching a command for the calls it makes.
 //!
-//! Two ways, with one report: [`trace_calls`](crate::ptrace::trace_calls) stops every call for a tracer,
-//! [`notify_calls`] for a supervisor, where tracing is not possible or the command traces others itself. Neither
-//! changes what a call does.
+//! [`trace_calls`](crate::ptrace::trace_calls) stops every call for a tracer; [`notify_calls`] for a supervisor,
+//! where tracing is not possible or the command traces others itself; [`count_calls`] stops none and has the
+//! kernel count, which needs privileges. None changes what a call does.
 
 mod caller;
+mod count;
 mod guard;
 mod notify;
 
 pub(crate) use caller::name;
 pub use caller::{Caller, Calls};
+pub use count::{Tally, Totals, count_calls, count_running};
 pub use notify::notify_calls;

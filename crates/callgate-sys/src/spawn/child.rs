@@ -166,6 +166,9 @@ impl Drop for Child {
     fn drop(&mut self) {
         // Closed if nobody wanted it.
         drop(self.take_listener());
+        if self.forward {
+            forward::discard();
+        }
     }
 }
 

@@ -110,6 +110,14 @@ pub(crate) fn next(pid: Option<libc::pid_t>) {
     }
 }
 
+/// Forget the signals that arrived while the command lived and were not looked at before it ended: they were the
+/// command's, and must not end this process in its place. Signals must be blocked as [`Signals::forked`] does.
+pub(super) fn discard() {
+    let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: all pointers are valid; nothing is written.
+    while unsafe { libc::sigtimedwait(watched().as_ptr(), std::ptr::null_mut(), &raw const now) } > 0 {}
+}
+
 /// Continue `pid` if it is still stopped: whoever continued only this process, rather than the whole group as
 /// a shell does, meant the command.
 pub(crate) fn pass_on_continuation(pid: libc::pid_t) {

@@ -35,14 +35,14 @@ impl<W: Write> Journal<W> {
         Ok(Journal { run: run.to_owned(), recording, out, written: BTreeMap::new(), lines: 0 })
     }
 
-    /// Count a call. `false` for one of an unknown architecture, which is not counted.
+    /// Count a call that was made `times` times. `false` for one of an unknown architecture, which is not counted.
     ///
     /// # Errors
     ///
     /// As [`Journal::new`]; it is counted all the same.
-    pub fn count(&mut self, program: &str, thread: &str, call: &SeccompData) -> io::Result<bool> {
-        match self.recording.note(&self.run, program, thread, call) {
-            Some((key, true)) => self.write(key, 1).map(|()| true),
+    pub fn count(&mut self, program: &str, thread: &str, call: &SeccompData, times: u64) -> io::Result<bool> {
+        match self.recording.note(&self.run, program, thread, call, times) {
+            Some((key, true)) => self.write(key, times).map(|()| true),
             Some((_, false)) => Ok(true),
             None => Ok(false),
         }

@@ -43,16 +43,17 @@ impl Recording {
 
     /// Count one call of run `run`. A call of an unknown architecture is not counted: `false`.
     pub fn count(&mut self, run: &str, program: &str, thread: &str, call: &SeccompData) -> bool {
-        self.note(run, program, thread, call).is_some()
+        self.note(run, program, thread, call, 1).is_some()
     }
 
-    /// The same; returns what it was counted by and whether it is the first such call of that run.
+    /// The same for several calls; returns what they were counted by and whether it is the first such call of that run.
     pub(super) fn note(
         &mut self,
         run: &str,
         program: &str,
         thread: &str,
         call: &SeccompData,
+        times: u64,
     ) -> Option<(Key, bool)> {
         let arch = Arch::of_call(call.arch, call.nr)?;
         let name = Syscall::from_number(arch, call.nr);
@@ -71,10 +72,10 @@ impl Recording {
         }
         let counts = self.counts(&key);
         if let Some(n) = counts.get_mut(run) {
-            *n = n.saturating_add(1);
+            *n = n.saturating_add(times);
             return Some((key, false));
         }
-        counts.insert(run.to_owned(), 1);
+        counts.insert(run.to_owned(), times);
         self.runs.insert(run.to_owned());
         Some((key, true))
     }
@@ -131,6 +132,11 @@ impl Recording {
         }
         profile
     }
+}
+
+/// The arguments of a call that are recorded, by position, with the bits of each that the kernel reads.
+pub fn arguments_of(call: Syscall, arch: Arch) -> Vec<(usize, u32)> {
+    arguments::of(call.name()).iter().map(|(index, _)| (*index, bits(call, arch, *index))).collect()
 }
 
 /// How many bits of an argument the kernel reads.

@@ -5,9 +5,10 @@ use crate::failure::{BEFORE_EXEC, Failure};
 use crate::say::Say;
 use callgate::abi::Arch;
 use callgate::{SeccompData, Syscall};
+use callgate_sys::bpf::Counted;
 use callgate_sys::calls::{Caller, Calls};
 use callgate_trace::learn::{Journal, Recording};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ impl Write for Late {
     }
 }
 
+/// A thread's name and its program.
+type Who = (String, Option<PathBuf>);
+
 /// Calls on their way into a recording.
 pub(super) struct Recorder {
     via: Via,
@@ -46,6 +50,8 @@ pub(super) struct Recorder {
     /// The first thing that went wrong with the file; nothing is written any more.
     failed: Option<io::Error>,
     foreign: u64,
+    /// Totals as they were told last.
+    totals: BTreeMap<(Who, u32, u32, [u64; 6]), u64>,
     told: BTreeSet<&'static str>,
     say: Say,
 }
@@ -60,6 +66,7 @@ impl Recorder {
             checked: Instant::now(),
             failed: None,
             foreign: 0,
+            totals: BTreeMap::new(),
             told: BTreeSet::new(),
             say: say.another(),
         })
@@ -122,7 +129,7 @@ impl Recorder {
             Via::Trace | Via::Notify if filter => {
                 "loads a filter of its own: calls that it does not allow may be missing"
             }
-            Via::Auto | Via::Trace | Via::Notify => return,
+            Via::Auto | Via::Trace | Via::Notify | Via::Bpf => return,
         };
         if self.told.insert(warning) {
             let program = caller.program.as_deref().unwrap_or(Path::new(&caller.comm));
@@ -131,8 +138,22 @@ impl Recorder {
     }
 }
 
-impl Calls for Recorder {
-    fn called(&mut self, caller: &Caller, call: &SeccompData) {
+impl Recorder {
+    /// Calls that the kernel counted, as often as they have been made so far.
+    pub(super) fn totals(&mut self, counted: &[Counted]) {
+        for Counted { caller, call, count } in counted {
+            let who = (caller.comm.clone(), caller.program.clone());
+            let last = self.totals.entry((who, call.arch, call.nr, call.args)).or_insert(0);
+            let more = count.saturating_sub(*last);
+            *last = *count;
+            if more > 0 {
+                self.count(caller, call, more);
+            }
+        }
+        self.idle();
+    }
+
+    fn count(&mut self, caller: &Caller, call: &SeccompData, times: u64) {
         if self.journal.is_none() {
             let out = self.path.as_ref().map(|path| Late { path: path.clone(), file: None });
             match Journal::new(&self.run, out) {
@@ -145,11 +166,17 @@ impl Calls for Recorder {
         }
         let Some(journal) = &mut self.journal else { return };
         let program = caller.program.as_ref().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
-        match journal.count(&program, &caller.comm, call) {
+        match journal.count(&program, &caller.comm, call, times) {
             Ok(true) => {}
-            Ok(false) => self.foreign = self.foreign.saturating_add(1),
+            Ok(false) => self.foreign = self.foreign.saturating_add(times),
             Err(e) => self.note(Err(e)),
         }
+    }
+}
+
+impl Calls for Recorder {
+    fn called(&mut self, caller: &Caller, call: &SeccompData) {
+        self.count(caller, call, 1);
         self.warn(caller, call);
         if self.checked.elapsed() >= PERIOD {
             self.checkpoint();

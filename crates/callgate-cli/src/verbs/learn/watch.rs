@@ -7,30 +7,102 @@ use crate::failure::{CANNOT, Failure, Outcome};
 use crate::say::Say;
 use callgate::Action;
 use callgate::abi::insn::{Insn, op};
-use callgate_sys::calls::{Calls, notify_calls};
+use callgate_sys::bpf::{Counted, Target};
+use callgate_sys::calls::{Calls, Tally, count_calls, count_running, notify_calls};
 use callgate_sys::ptrace::trace_calls;
 use callgate_sys::spawn::{self, Command};
 use callgate_sys::{Error, Outcome as End};
+use callgate_trace::learn::arguments_of;
+use std::path::Path;
 
 pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
     // What is wrong with the default is found before the command runs.
     callgate::Policy::parse(&format!("default {}\n", args.default))
         .map_err(|_| Failure::input(format!("--default {}: no action", args.default)))?;
+    present(args)?;
     for path in [args.record.as_deref(), args.output.output.as_deref()].into_iter().flatten() {
         writable(path)?;
     }
-    let all = |ask: Action| Ok(vec![Insn::stmt(op::RET_K, ask.to_ret())]);
-    let (end, recorder) = run(args, say, all, |via| Recorder::new(args.record.as_deref(), via, say))?;
+    let (end, recorder) = match counted(args, say)? {
+        Some(done) => done,
+        None => {
+            let all = |ask: Action| Ok(vec![Insn::stmt(op::RET_K, ask.to_ret())]);
+            let (end, recorder) = run(args, say, all, |via| Recorder::new(args.record.as_deref(), via, say))?;
+            (Some(end), recorder)
+        }
+    };
     let written = recorder.finish().and_then(|recording| {
         let wanted = args.record.is_none() || args.output.output.is_some();
         if wanted { write::policy(args, &recording, say) } else { Ok(()) }
     });
     if let Err(failure) = written {
         // The command has run; what it ended with is still told, in words.
-        say.error(&format!("{}: {end}", args.command[0].display()));
+        if let Some(end) = end {
+            say.error(&format!("{}: {end}", args.command[0].display()));
+        }
         return Err(failure);
     }
-    end.pass_on()
+    end.map_or(Ok(0), |end| end.pass_on())
+}
+
+/// By the kernel's own counts, where that is wanted and possible. What was running before does not end with us.
+fn counted(args: &Learn, say: &Say) -> Result<Option<(Option<End>, Recorder)>, Failure> {
+    let running = args.pid.is_some() || args.cgroup.is_some();
+    if !matches!(args.via, Via::Auto | Via::Bpf) {
+        let what = "--pid and --cgroup need --via bpf: what runs already cannot be filtered from outside";
+        return if running { Err(Failure::input(what)) } else { Ok(None) };
+    }
+    let mut recorder = Recorder::new(args.record.as_deref(), Via::Bpf, say)?;
+    let wanted = &arguments_of;
+    let mut totals = |counted: &[Counted]| recorder.totals(counted);
+    let done = match (args.pid, &args.cgroup) {
+        (Some(pid), _) => {
+            say.line("callgate: learning by eBPF, until the process ends or an interrupt (Ctrl-C)");
+            count_running(Target::Process(pid), wanted, args.patience(), &mut totals).map(|t| (None, t))
+        }
+        (None, Some(folder)) => {
+            say.line("callgate: learning by eBPF, until an interrupt (Ctrl-C)");
+            count_running(Target::Cgroup(folder), wanted, args.patience(), &mut totals).map(|t| (None, t))
+        }
+        (None, None) => {
+            let command = Command::new(&args.command).map_err(failure)?;
+            let mut ready = || say.line("callgate: learning by eBPF");
+            match count_calls(command, wanted, &mut ready, &mut totals) {
+                Ok((end, tally)) => Ok((Some(end), tally)),
+                Err(spawn::Failure::Setup(e)) => Err(e),
+                Err(e) => return Err(failure(e)),
+            }
+        }
+    };
+    match done {
+        Ok((end, Tally { lost })) => {
+            if lost > 0 {
+                say.error(&format!(
+                    "{lost} calls or processes are missing: there were too many different ones"
+                ));
+            }
+            Ok(Some((end, recorder)))
+        }
+        // Nothing has been executed.
+        Err(_) if args.via == Via::Auto && !running => Ok(None),
+        Err(e) => Err(Failure::new(CANNOT, e)),
+    }
+}
+
+/// That there is what is to be watched.
+fn present(args: &Learn) -> Result<(), Failure> {
+    if let Some(pid) = args.pid
+        && !Path::new(&format!("/proc/{pid}")).exists()
+    {
+        return Err(Failure::input(format!("there is no process {pid}")));
+    }
+    if let Some(folder) = &args.cgroup
+        && !folder.join("cgroup.procs").exists()
+    {
+        let what = "this is no control group's folder in the cgroup2 hierarchy";
+        return Err(Failure::input(format!("{}: {what}", folder.display())));
+    }
+    Ok(())
 }
 
 /// Runs the command by the first way that is possible, under the program that asks with an action, and reports
@@ -42,6 +114,10 @@ pub(super) fn run<C: Calls + Send>(
     make: impl Fn(Via) -> Result<C, Failure>,
 ) -> Result<(End, C), Failure> {
     let command = || Command::new(&args.command).map(Command::die_with_parent).map_err(failure);
+    if args.via == Via::Bpf {
+        let what = "--via bpf only counts calls; --confirm needs them one by one: --via trace or notify";
+        return Err(Failure::input(what));
+    }
     if args.via != Via::Notify {
         say.line("callgate: learning by seccomp and ptrace");
         let mut calls = make(Via::Trace)?;

@@ -1,0 +1,246 @@
+//! The counts, and what is asked for them.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use callgate_abi::{Arch, SeccompData, Syscall};
+
+use super::btf::Btf;
+use super::kernel::{Map, attach};
+use super::programs::{self, KEY, LOST, Maps, NUMBERS, Offsets, PATH, Scope, number_of};
+use crate::calls::Caller;
+use crate::error::Error;
+use crate::process;
+
+/// How many different calls there is room for; of others only how many were made is known.
+const CALLS: u32 = 1 << 16;
+/// How many processes there is room for.
+const PROCESSES: u32 = 1 << 17;
+const EXECUTABLES: u32 = 1 << 14;
+
+/// Whose calls.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// Of a process that has not executed its command yet, and of those it will make, from its next `execve` on.
+    Command(i32),
+    /// Of a process and of those it will make, from now on.
+    Process(i32),
+    /// Of all in a control group and those below it, from now on: its folder in the second version's hierarchy.
+    Cgroup(&'a Path),
+}
+
+/// The arguments of a call that matter, by position, with the bits of each that the kernel reads; two at most.
+pub type Wanted<'a> = &'a dyn Fn(Syscall, Arch) -> Vec<(usize, u32)>;
+
+/// A call, and how often it was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Counted {
+    /// Who made it. The process and the thread are not told apart: their numbers are 0.
+    pub caller: Caller,
+    /// The call; arguments that do not matter are 0.
+    pub call: SeccompData,
+    /// How often.
+    pub count: u64,
+}
+
+/// Counts, as long as it lives.
+pub struct Counter {
+    scope: Map,
+    programs: Map,
+    calls: Map,
+    lost: Map,
+    _arguments: Map,
+    places: Vec<(Arch, u32, Vec<usize>)>,
+    _attached: Vec<OwnedFd>,
+}
+
+impl Counter {
+    /// Start counting.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without `CAP_BPF` and `CAP_PERFMON`; [`Error::Refused`] where the kernel does not describe its
+    /// structures, in a pid namespace of one's own, and on other machines than x86_64.
+    pub fn start(target: Target<'_>, wanted: Wanted<'_>) -> Result<Counter, Error> {
+        if !cfg!(target_arch = "x86_64") {
+            return Err(Error::Refused { what: "counting in the kernel is known for x86_64 only" });
+        }
+        if !matches!(target, Target::Cgroup(_)) && !in_initial_pid_namespace() {
+            let what = "the kernel's tracepoints tell processes by other numbers than this pid namespace";
+            return Err(Error::Refused { what });
+        }
+        let what = "the kernel does not tell how its structures are laid out (/sys/kernel/btf/vmlinux)";
+        let offsets = Btf::of_kernel().and_then(|btf| Offsets::of(&btf)).ok_or(Error::Refused { what })?;
+        let scope = Map::hash(4, 4, PROCESSES)?;
+        let programs = Map::hash(4, PATH, EXECUTABLES)?;
+        let calls = Map::hash(KEY, 8, CALLS)?;
+        let lost = Map::array(LOST)?;
+        let arguments = Map::array(2 * NUMBERS * 4)?;
+        let places = table(&arguments, wanted)?;
+        let maps = Maps {
+            scope: scope.fd(),
+            programs: programs.fd(),
+            calls: calls.fd(),
+            arguments: arguments.fd(),
+            lost: lost.fd(),
+        };
+        let whom = match target {
+            Target::Command(_) | Target::Process(_) => Scope::Processes,
+            Target::Cgroup(folder) => cgroup(folder)?,
+        };
+        let mut counter =
+            Counter { scope, programs, calls, lost, _arguments: arguments, places, _attached: Vec::new() };
+        let bad = Error::Refused { what: "a program has a jump that is too long" };
+        let tracepoints = [
+            (c"sched_process_fork", programs::fork(&maps, &offsets)),
+            (c"sched_process_exec", programs::exec(&maps, &offsets, whom)),
+            (c"sys_enter", programs::enter(&maps, &offsets, whom)),
+        ];
+        match target {
+            Target::Command(pid) => counter.watch(pid, 0)?,
+            Target::Process(pid) => {
+                let number = counter.name(pid)?;
+                counter.watch(pid, number)?;
+            }
+            Target::Cgroup(folder) => {
+                let pids = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+                for pid in pids.lines().filter_map(|l| l.parse().ok()) {
+                    let number = counter.name(pid)?;
+                    counter.watch(pid, number)?;
+                }
+            }
+        }
+        for (tracepoint, program) in tracepoints {
+            counter._attached.push(attach(tracepoint, &program.ok_or(bad)?)?);
+        }
+        Ok(counter)
+    }
+
+    fn watch(&self, pid: i32, program: u32) -> Result<(), Error> {
+        self.scope.set(&pid.to_ne_bytes(), &program.to_ne_bytes())
+    }
+
+    /// The number of the program a process executes.
+    fn name(&self, pid: i32) -> Result<u32, Error> {
+        let path = process::executable(pid).unwrap_or_default();
+        let mut bytes = [0; PATH];
+        let name = path.as_os_str().as_bytes();
+        let len = name.len().min(PATH - 1);
+        bytes[..len].copy_from_slice(&name[..len]);
+        let number = number_of(&bytes);
+        self.programs.set(&number.to_ne_bytes(), &bytes)?;
+        Ok(number)
+    }
+
+    /// All counts, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller could cause.
+    pub fn counts(&self) -> Result<Vec<Counted>, Error> {
+        let mut all = Vec::new();
+        for key in self.calls.keys()? {
+            let Some(count) = self.calls.get(&key)?.and_then(|v| Some(u64::from_ne_bytes(*v.first_chunk()?)))
+            else {
+                continue;
+            };
+            let word = |at: usize| key.get(at..)?.first_chunk::<4>().map(|b| u32::from_ne_bytes(*b));
+            let double = |at: usize| key.get(at..)?.first_chunk::<8>().map(|b| u64::from_ne_bytes(*b));
+            let (Some(compat), Some(nr), Some(program)) = (word(0), word(4), word(8)) else { continue };
+            let token = if compat == 0 { Arch::X86_64.token() } else { Arch::X86.token() };
+            let mut call = SeccompData { nr, arch: token, ..SeccompData::default() };
+            let arch = if compat == 0 { Arch::X86_64 } else { Arch::X86 };
+            let places = self.places.iter().find(|(a, n, _)| (*a, *n) == (arch, nr));
+            for (index, place) in places.iter().flat_map(|(_, _, places)| places).enumerate() {
+                call.args[*place] = double(16 + 8 * index).unwrap_or(0);
+            }
+            let comm = key.get(32..).unwrap_or_default();
+            let caller = Caller { pid: 0, tid: 0, comm: text(comm), program: self.program(program)? };
+            all.push(Counted { caller, call, count });
+        }
+        Ok(all)
+    }
+
+    fn program(&self, number: u32) -> Result<Option<PathBuf>, Error> {
+        if number == 0 {
+            return Ok(None);
+        }
+        Ok(self.programs.get(&number.to_ne_bytes())?.map(|path| PathBuf::from(text(&path))))
+    }
+
+    /// How many calls or processes there was no room for.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller could cause.
+    pub fn lost(&self) -> Result<u64, Error> {
+        let lost = self.lost.get(&0_u32.to_ne_bytes())?;
+        Ok(lost.and_then(|v| Some(u64::from_ne_bytes(*v.first_chunk()?))).unwrap_or(0))
+    }
+
+    /// Whether any of the processes watched is alive; the others are forgotten.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller could cause.
+    pub fn is_populated(&self) -> Result<bool, Error> {
+        let mut populated = false;
+        for key in self.scope.keys()? {
+            let pid = key.first_chunk::<4>().map_or(0, |b| i32::from_ne_bytes(*b));
+            if process::is_alive(pid) { populated = true } else { self.scope.delete(&key) }
+        }
+        Ok(populated)
+    }
+}
+
+/// A text up to its end.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.split(|b| *b == 0).next().unwrap_or_default()).into_owned()
+}
+
+/// Fills the table of arguments; where each is.
+fn table(map: &Map, wanted: Wanted<'_>) -> Result<Vec<(Arch, u32, Vec<usize>)>, Error> {
+    // Words of `struct pt_regs`, in the order of the arguments.
+    const WIDE: [u8; 6] = [14, 13, 12, 7, 9, 8];
+    const NARROW: [u8; 6] = [5, 11, 12, 13, 14, 4];
+    let mut table = vec![0; 2 * NUMBERS * 4];
+    let mut places = Vec::new();
+    for (arch, base, registers) in [(Arch::X86_64, 0, WIDE), (Arch::X86, NUMBERS, NARROW)] {
+        for (nr, call) in Syscall::of_arch(arch) {
+            let index = nr as usize;
+            let arguments = wanted(call, arch);
+            if index >= NUMBERS || arguments.is_empty() {
+                continue;
+            }
+            let mut word = 0_u32;
+            for (place, (argument, bits)) in arguments.iter().take(2).enumerate() {
+                let register = registers.get(*argument).map_or(0, |r| u32::from(*r) + 1);
+                word |= (register | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
+            }
+            table[(base + index) * 4..][..4].copy_from_slice(&word.to_ne_bytes());
+            places.push((arch, nr, arguments.iter().take(2).map(|(argument, _)| *argument).collect()));
+        }
+    }
+    map.set(&0_u32.to_ne_bytes(), &table)?;
+    Ok(places)
+}
+
+/// A control group's number is its folder's, its level the number of folders above it.
+fn cgroup(folder: &Path) -> Result<Scope, Error> {
+    let refused = Error::Refused { what: "this is no folder of the cgroup2 hierarchy" };
+    let folder = folder.canonicalize().map_err(|_| refused)?;
+    if !folder.join("cgroup.procs").exists() {
+        return Err(refused);
+    }
+    // The root is the last folder that has such a file.
+    let level = folder.ancestors().skip(1).take_while(|f| f.join("cgroup.procs").exists()).count();
+    let id = folder.metadata().map_err(|_| refused)?.ino();
+    Ok(Scope::Cgroup { id, level: i32::try_from(level).map_err(|_| refused)? })
+}
+
+/// Source: `PROC_PID_INIT_INO`, `include/linux/proc_ns.h`.
+fn in_initial_pid_namespace() -> bool {
+    std::fs::metadata("/proc/self/ns/pid").is_ok_and(|m| m.ino() == 0xefff_fffc)
+}

@@ -1,0 +1,133 @@
+//! Calls counted in the kernel, read from time to time.
+//!
+//! # Safety
+//!
+//! Only the calling thread's mask changes, and is put back; waiting for a signal writes nothing.
+#![expect(unsafe_code, reason = "sigtimedwait")]
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::bpf::{Counted, Counter, Target, Wanted};
+use crate::error::Error;
+use crate::signal::Mask;
+use crate::spawn::{Command, Failure, Outcome};
+
+/// How often the counts are read.
+const PERIOD: Duration = Duration::from_millis(250);
+/// How often it is looked whether anybody is left.
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// Who is told all counts as they are, again and again: every quarter of a second, and at the end.
+pub type Totals<'a> = &'a mut (dyn FnMut(&[Counted]) + Send);
+
+/// What came of counting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tally {
+    /// How many calls are missing from the counts, as there were too many different ones.
+    pub lost: u64,
+}
+
+/// Run `command` to the end of it and of all its descendants, unfiltered and not stopped, while the kernel counts
+/// the calls it makes after it was executed. `ready` is called when counting has begun, before the command does.
+///
+/// Signals and job control work as with [`Command::forward_signals`], until the command itself has ended. When
+/// this process dies, so does the command, and counting ends; its descendants go on.
+///
+/// # Errors
+///
+/// As [`Counter::start`], and [`Failure`] when the command could not be executed; nothing is left running.
+pub fn count_calls(
+    command: Command<'_>,
+    wanted: Wanted<'_>,
+    ready: &mut dyn FnMut(),
+    totals: Totals<'_>,
+) -> Result<(Outcome, Tally), Failure> {
+    let child = command.hold().die_with_parent().forward_signals().spawn()?;
+    let counter = match Counter::start(Target::Command(child.pid()), wanted) {
+        Ok(counter) => counter,
+        Err(e) => {
+            child.kill();
+            return Err(e.into());
+        }
+    };
+    ready();
+    child.release();
+    let (stop, stopped) = channel::<()>();
+    let (counter, totals) = (&counter, totals);
+    let (outcome, read) = std::thread::scope(|scope| {
+        let worker = scope.spawn(move || -> Result<(), Error> {
+            while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                totals(&counter.counts()?);
+            }
+            let mut last = Instant::now();
+            while counter.is_populated()? {
+                std::thread::sleep(MOMENT);
+                if last.elapsed() >= PERIOD {
+                    totals(&counter.counts()?);
+                    last = Instant::now();
+                }
+            }
+            totals(&counter.counts()?);
+            Ok(())
+        });
+        let outcome = child.wait();
+        drop(stop);
+        (outcome, worker.join())
+    });
+    match read {
+        Ok(read) => read?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+    Ok((outcome?, Tally { lost: counter.lost()? }))
+}
+
+/// Count the calls of what is running already, from now on, until it has ended, until `patience` is over, or
+/// until this process is interrupted (`SIGINT`, `SIGTERM`, `SIGHUP`), which then only ends the counting.
+///
+/// # Errors
+///
+/// As [`Counter::start`].
+pub fn count_running(
+    target: Target<'_>,
+    wanted: Wanted<'_>,
+    patience: Option<Duration>,
+    totals: Totals<'_>,
+) -> Result<Tally, Error> {
+    let interrupts = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+    let old = Mask::none().set();
+    let mask = interrupts.iter().fold(old, |mask, signal| mask.with(*signal));
+    mask.set();
+    let done = count_until(target, wanted, patience, totals, &interrupts);
+    old.set();
+    done
+}
+
+fn count_until(
+    target: Target<'_>,
+    wanted: Wanted<'_>,
+    patience: Option<Duration>,
+    totals: Totals<'_>,
+    interrupts: &[i32],
+) -> Result<Tally, Error> {
+    let counter = Counter::start(target, wanted)?;
+    let wanted = interrupts.iter().fold(Mask::none(), |mask, signal| mask.with(*signal));
+    let (start, mut last) = (Instant::now(), Instant::now());
+    loop {
+        let pause = libc::timespec { tv_sec: 0, tv_nsec: MOMENT.subsec_nanos().into() };
+        // SAFETY: all pointers are valid; nothing is written.
+        let signal = unsafe { libc::sigtimedwait(wanted.as_ptr(), std::ptr::null_mut(), &raw const pause) };
+        let gone = match target {
+            Target::Cgroup(folder) => !folder.join("cgroup.procs").exists(),
+            Target::Command(_) | Target::Process(_) => !counter.is_populated()?,
+        };
+        if signal > 0 || gone || patience.is_some_and(|p| start.elapsed() >= p) {
+            totals(&counter.counts()?);
+            return Ok(Tally { lost: counter.lost()? });
+        }
+        if last.elapsed() >= PERIOD {
+            totals(&counter.counts()?);
+            last = Instant::now();
+        }
+    }
+}
