@@ -5,7 +5,7 @@ use crate::files::Result;
 use crate::suite::{Library, folder};
 use callgate::abi::{Insn, Word};
 use callgate::{Action, Arch, Diagram, Filter, Program, SeccompData, Syscall};
-use callgate_sys::ptrace::{Loaded, trace_loads};
+use callgate_sys::ptrace::{Load, Loaded, trace_loads};
 use callgate_sys::spawn::{self, Outcome};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -65,7 +65,7 @@ pub(super) fn run(work: &Work<'_>, library: Option<&Library>, place: &Path) -> R
     let (mut filters, mut mapped) = (Vec::new(), true);
     let command = spawn::Command::new(&argv).map_err(|e| e.to_string())?;
     let mut broken = None;
-    let outcome = trace_loads(command, &mut |load| {
+    let mut on_load = |load: &Load| {
         let Loaded::Filter { program, .. } = &load.what else { return ControlFlow::Continue(()) };
         if load.result.is_in_force() {
             match program {
@@ -76,8 +76,8 @@ pub(super) fn run(work: &Work<'_>, library: Option<&Library>, place: &Path) -> R
             mapped &= inode.is_none_or(|inode| maps(load.pid, inode));
         }
         ControlFlow::Continue(())
-    })
-    .map_err(|e| e.to_string())?;
+    };
+    let outcome = trace_loads(command, &mut on_load, &mut |_| {}).map_err(|e| e.to_string())?;
     if let Some(broken) = broken {
         return Err(format!("a program could not be read: {broken}"));
     }
