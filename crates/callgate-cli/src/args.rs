@@ -72,6 +72,8 @@ pub(crate) enum Verb {
     Doctor(Doctor),
     /// Write a policy in another notation, lossless or loud
     Convert(Convert),
+    /// Make a page for the browser of a filter, a recording or a difference
+    Report(Report),
     /// Show help on a topic: `policy`, or a verb
     Help(Help),
 }
@@ -457,6 +459,24 @@ pub(crate) struct Explain {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example: callgate report web.cg -o web.html\n         \
+                  callgate report old.json new.json -o changes.html\n\
+                  The page is one file and fetches nothing.")]
+pub(crate) struct Report {
+    /// A policy, a filter or a recording
+    pub(crate) input: String,
+    /// What the first one is changed to: the page begins with the difference
+    pub(crate) after: Option<String>,
+    /// What was recorded by `learn --record`, as evidence
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recording: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) output: Output,
 }

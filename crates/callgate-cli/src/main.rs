@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Why(verb) => verbs::why::why(verb, &say),
         Verb::Doctor(verb) => verbs::doctor::doctor(verb, &say),
         Verb::Convert(verb) => verbs::convert::convert(verb, &say),
+        Verb::Report(verb) => verbs::report::report(verb, &say),
         Verb::Help(verb) => verbs::help::help(verb, &say),
     };
     match done {

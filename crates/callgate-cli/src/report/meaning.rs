@@ -62,7 +62,8 @@ pub(crate) fn arches(filter: &Filter) -> Vec<Arch> {
     arches
 }
 
-fn surveys(filter: &Filter, wanted: &Wanted) -> Result<Vec<Survey<Action>>, RenderError> {
+/// What the wanted architectures' calls do, the others' last.
+pub(crate) fn surveys(filter: &Filter, wanted: &Wanted) -> Result<Vec<Survey<Action>>, RenderError> {
     let arches = if wanted.arches.is_empty() { arches(filter) } else { wanted.arches.clone() };
     let longest = if wanted.list_all { usize::MAX } else { conditions::READABLE };
     let mut surveys = Vec::new();

@@ -75,7 +75,7 @@ pub(crate) fn check(args: &Check, say: &Say) -> Outcome {
     Ok(if tally.errors + tally.warnings > 0 { FINDINGS } else { 0 })
 }
 
-fn kernel(kernel: callgate_formats::Kernel) -> Result<Kernel, Failure> {
+pub(crate) fn kernel(kernel: callgate_formats::Kernel) -> Result<Kernel, Failure> {
     kernel.to_string().parse().map_err(|_| Failure::input(format!("{kernel}: no kernel version")))
 }
 
@@ -229,7 +229,7 @@ impl Job<'_> {
 }
 
 /// The filters of an input, the oldest first.
-fn layers(input: &Input) -> Vec<Layer<'_>> {
+pub(crate) fn layers(input: &Input) -> Vec<Layer<'_>> {
     match &input.kind {
         Kind::Own(parsed, policy) => vec![Layer::Text(policy, parsed)],
         Kind::Foreign(import) => import.policies.iter().map(|p| Layer::Policy(&p.policy)).collect(),
@@ -239,7 +239,7 @@ fn layers(input: &Input) -> Vec<Layer<'_>> {
 }
 
 /// What the reader of another notation left out, or found worth saying.
-fn dropped(input: &Input) -> Vec<Finding> {
+pub(crate) fn dropped(input: &Input) -> Vec<Finding> {
     let Kind::Foreign(import) = &input.kind else { return Vec::new() };
     let finding = |loss: &callgate_formats::Loss| {
         let severity = match loss.effect {
@@ -258,9 +258,11 @@ fn dropped(input: &Input) -> Vec<Finding> {
     };
     let note = |note: &callgate_formats::Note| {
         finding(&callgate_formats::Loss {
+            file: None,
             place: note.place.clone(),
             what: note.what.clone(),
             effect: Effect::None,
+            witness: None,
         })
     };
     import.losses.iter().map(finding).chain(import.notes.iter().map(note)).collect()
@@ -365,7 +367,7 @@ fn shown(finding: &Finding) -> Diagnostic {
 }
 
 /// What a finding without a place in a text is about.
-fn about(finding: &Finding, name: &str) -> String {
+pub(crate) fn about(finding: &Finding, name: &str) -> String {
     match &finding.origin {
         Some(origin) if origin.line != 0 || origin.path.is_some() => origin.to_string(),
         _ => name.to_string(),

@@ -17,16 +17,16 @@ use std::fmt::Write;
 use std::ops::RangeInclusive;
 
 /// Calls whose action changes in the same way.
-struct Row {
-    arch: Option<Arch>,
-    calls: Vec<Syscall>,
-    numbers: Vec<RangeInclusive<u32>>,
+pub(crate) struct Row {
+    pub(crate) arch: Option<Arch>,
+    pub(crate) calls: Vec<Syscall>,
+    pub(crate) numbers: Vec<RangeInclusive<u32>>,
     /// `None` if it is too long to be spelled out.
-    when: Option<Cond>,
-    change: Change,
-    before: Action,
-    after: Action,
-    witness: SeccompData,
+    pub(crate) when: Option<Cond>,
+    pub(crate) change: Change,
+    pub(crate) before: Action,
+    pub(crate) after: Action,
+    pub(crate) witness: SeccompData,
 }
 
 pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
@@ -36,24 +36,38 @@ pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
         calls: args.call.iter().map(|c| super::explain::known(c)).collect::<Result<_, _>>()?,
         kernel: args.reading.kernel,
     };
-    let (before, after) = (domain.limit(a.filter()?)?, domain.limit(b.filter()?)?);
-    if before == after {
-        if args.json {
-            print(&format!("{}\n", json!({ "schema": "callgate/diff/1", "equal": true, "changes": [] })))?;
-        } else {
-            print("no difference\n")?;
-        }
+    let rows = rows(&a, &b, &domain, &args.reading.arches.arch)?;
+    if rows.is_empty() && !args.json {
+        print("no difference\n")?;
         return Ok(0);
     }
+    if args.json {
+        let changes: Vec<Value> = rows.iter().map(row_json).collect();
+        print(&format!(
+            "{:#}\n",
+            json!({ "schema": "callgate/diff/1", "equal": rows.is_empty(), "changes": changes })
+        ))?;
+    } else {
+        print(&text(&rows))?;
+    }
+    Ok(if rows.is_empty() { 0 } else { FINDINGS })
+}
+
+/// What changes, with a witness each that was replayed in both programs; on these architectures only, if any are named.
+pub(crate) fn rows(a: &Input, b: &Input, domain: &Domain, only: &[Arch]) -> Result<Vec<Row>, Failure> {
+    let (before, after) = (domain.limit(a.filter()?)?, domain.limit(b.filter()?)?);
+    if before == after {
+        return Ok(Vec::new());
+    }
     let beside = before.beside(&after).map_err(|e| a.failure(e))?;
-    let mut listed: Vec<Option<Arch>> = if args.reading.arches.arch.is_empty() {
+    let mut listed: Vec<Option<Arch>> = if only.is_empty() {
         let mut listed = arches(&before);
         listed.extend(arches(&after));
         listed.sort_unstable();
         listed.dedup();
         listed.into_iter().map(Some).chain([None]).collect()
     } else {
-        args.reading.arches.arch.iter().copied().map(Some).collect()
+        only.iter().copied().map(Some).collect()
     };
     listed.dedup();
     let mut rows = Vec::new();
@@ -74,16 +88,7 @@ pub(crate) fn diff(args: &Diff, say: &Say) -> Outcome {
             }
         }
     }
-    if args.json {
-        let changes: Vec<Value> = rows.iter().map(row_json).collect();
-        print(&format!(
-            "{:#}\n",
-            json!({ "schema": "callgate/diff/1", "equal": rows.is_empty(), "changes": changes })
-        ))?;
-    } else {
-        print(&text(&rows))?;
-    }
-    Ok(if rows.is_empty() { 0 } else { FINDINGS })
+    Ok(rows)
 }
 
 fn changes(

@@ -16,6 +16,7 @@ pub(crate) mod learn;
 pub(crate) mod merge;
 pub(crate) mod optimize;
 pub(crate) mod prove;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod supervise;
 pub(crate) mod syscalls;
