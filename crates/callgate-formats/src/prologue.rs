@@ -1,5 +1,6 @@
 //! Writing for runc, which answers `ENOSYS` to every number above the largest its profile names: the profile must
-//! name the last call that is answered otherwise, and none above.
+//! name the last call that is answered otherwise, and none above. A name has different numbers on different
+//! architectures, so that what is right for one can be too much for another; the comparison that follows tells.
 
 use crate::container::OutRule;
 use crate::flat::{Flat, FlatCall};
@@ -36,17 +37,17 @@ pub(crate) fn fitted(
             Syscall::of_arch(flat.arch).filter(|(_, call)| exists(*call)).max_by_key(|(nr, _)| *nr)
         })
         .collect();
-    let above = |name: &str| {
+    // A name can go if no architecture needs it: it is above the last, or gets the default anyway.
+    let needless = |name: &str| {
         Syscall::from_name(name).is_some_and(|call| {
-            flats.iter().zip(&last).all(|(flat, last)| match (call.number(flat.arch), last) {
-                (Some(nr), Some((last, _))) => nr > *last,
-                (Some(_), None) => false,
-                (None, _) => true,
+            flats.iter().zip(&last).all(|(flat, last)| {
+                let by_default = flat.default == default && !flat.calls.iter().any(|c| c.call == call);
+                call.number(flat.arch).is_none_or(|nr| by_default || last.is_none_or(|(last, _)| nr > last))
             })
         })
     };
     for rule in rules.iter_mut().filter(|r| r.action == ENOSYS && r.compares.is_empty()) {
-        rule.names.retain(|name| !above(name));
+        rule.names.retain(|name| !needless(name));
     }
     rules.retain(|rule| !rule.names.is_empty());
     // A rule with the default's action does nothing but being there.

@@ -237,7 +237,7 @@ fn oci_says_for_runc() {
         ..options(policy, Format::Oci)
     };
     let actions: &[&[Action]] = &[&ERRNOS, &KILLS, &OPEN, &TRAP];
-    let policies = over_empty(Format::Oci, SETS, &[&ERRNOS, &KILLS], |arches| {
+    let policies = over_empty(Format::Oci, ONE, &[&ERRNOS, &KILLS], |arches| {
         words(actions, widths(arches), largest(arches))
     });
     let found = runner(CASES).run(&policies, |policy| {
@@ -362,6 +362,26 @@ fn systemd_says() {
             format!("[Service]\n{arches}{number}SystemCallFilter={sign}{list}\n{errors}{log}")
         },
     );
+    texts(Format::Systemd, text);
+}
+
+/// Conditions that settings of their own make come back as these settings.
+#[test]
+fn systemd_says_by_other_settings() {
+    let settings = vec![
+        "RestrictAddressFamilies=AF_UNIX AF_INET",
+        "RestrictAddressFamilies=~AF_PACKET AF_ALG",
+        "MemoryDenyWriteExecute=yes",
+        "RestrictNamespaces=net user",
+        "RestrictRealtime=yes",
+        "RestrictSUIDSGID=yes",
+        "LockPersonality=yes",
+    ];
+    let text = (prop::sample::subsequence(settings, 1..4), any::<bool>()).prop_map(|(settings, deny)| {
+        let list = if deny { "~ptrace mount" } else { "@system-service @mount unshare" };
+        let head = "[Service]\nSystemCallArchitectures=native\nSystemCallErrorNumber=EPERM";
+        format!("{head}\nSystemCallFilter={list}\n{}\n", settings.join("\n"))
+    });
     texts(Format::Systemd, text);
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Input {
     pub(crate) name: String,
     /// What it is.
     pub(crate) kind: Kind,
+    /// The name of the format it is in.
+    pub(crate) format: &'static str,
 }
 
 /// What an input is.
@@ -50,21 +52,35 @@ impl Input {
             Source::Bytes(bytes) => bytes,
             Source::Process { pid, tid } => return process(name, pid, tid),
         };
-        let read = match reading.from {
-            Some(From::Container(container)) => As::Program(Some(container)),
-            Some(From::Format(format)) => As::of(format),
+        let (read, why) = match reading.from {
+            Some(From::Container(container)) => (As::Program(Some(container)), SAID.to_owned()),
+            Some(From::Format(format)) => (As::of(format), SAID.to_owned()),
             None => detect(&name, &bytes)?,
         };
+        if reading.verbose
+            && let Some(format) = read.name()
+        {
+            say.line(&format!("callgate: {name}: taken for {format}: {why}"));
+        }
         let kind = match read {
-            As::Program(container) => Kind::Code(program(&name, &bytes, container, reading)?),
-            As::Policy(Format::Callgate) => {
-                policy::own(&name, source::text(&name, &bytes)?, reading, pick.as_deref(), say)?
-            }
-            As::Policy(format) => {
-                policy::foreign(&name, source::text(&name, &bytes)?, format, reading, pick, say)?
-            }
+            As::Program(container) => program(&name, &bytes, container, reading).map(|(code, container)| {
+                if reading.verbose && read.name().is_none() {
+                    say.line(&format!("callgate: {name}: taken for {}: {why}", container.name()));
+                }
+                (Kind::Code(code), container.name())
+            }),
+            As::Policy(format) => source::text(&name, &bytes)
+                .and_then(|text| match format {
+                    Format::Callgate => policy::own(&name, text, reading, pick.as_deref(), say),
+                    _ => policy::foreign(&name, text, format, reading, pick, say),
+                })
+                .map(|kind| (kind, format.name())),
         };
-        Ok(Input { name, kind })
+        let (kind, format) = kind.map_err(|mut failure| {
+            failure.messages.extend(doubt(&name, &bytes, reading, &why));
+            failure
+        })?;
+        Ok(Input { name, kind, format })
     }
 
     /// The policies: none for programs.
@@ -222,7 +238,34 @@ impl Unread {
     }
 }
 
+/// Why a file is taken for what it is, where the user said so.
+const SAID: &str = "--from says so";
+/// Why a file is taken for a policy of the own language, where nothing speaks for that.
+const NOTHING_ELSE: &str = "no other format fits";
+
+/// What to say beside the errors of a file that may be something else than it was taken for.
+fn doubt(name: &str, bytes: &[u8], reading: &Reading, why: &str) -> Option<String> {
+    let found = || detect(name, bytes).ok();
+    match reading.from {
+        None if why == NOTHING_ELSE => Some(format!(
+            "{name}: read as a policy in callgate's language, since {why}; --from FORMAT says what it is"
+        )),
+        None => None,
+        Some(from) => {
+            let (other, why) = found()?;
+            let other = other.name()?;
+            (other != from.name() && why != NOTHING_ELSE).then(|| {
+                format!(
+                    "{name}: read as {} because --from says so; it looks like {other}: {why}",
+                    from.name()
+                )
+            })
+        }
+    }
+}
+
 /// How a file is to be taken.
+#[derive(Clone, Copy)]
 enum As {
     /// For a program, in this wrapping if it is known.
     Program(Option<Container>),
@@ -243,17 +286,26 @@ impl As {
             format => As::Policy(format),
         }
     }
+
+    /// The format's name, where it is known yet.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            As::Program(container) => container.map(Container::name),
+            As::Policy(format) => Some(format.name()),
+        }
+    }
 }
 
-fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
+/// What a file is, and what gave it away.
+fn detect(name: &str, bytes: &[u8]) -> Result<(As, String), Failure> {
     if bytes.is_empty() {
         return Err(Failure::input(format!("{name}: empty; a policy has at least a default action")));
     }
     let found = container::detect(bytes);
-    if let Some(Detected { container, .. }) = &found
+    if let Some(Detected { container, why }) = &found
         && is_distinct(*container, bytes)
     {
-        return Ok(As::Program(Some(*container)));
+        return Ok((As::Program(Some(*container)), why.clone()));
     }
     if found.as_ref().is_some_and(|f| f.container == Container::Binary) && !bytes.len().is_multiple_of(8) {
         let why = source::text(name, bytes).err().map_or_else(Vec::new, |e| e.messages);
@@ -263,17 +315,19 @@ fn detect(name: &str, bytes: &[u8]) -> Result<As, Failure> {
             why.join("; ")
         )));
     }
-    let as_policy =
-        callgate_formats::detect(Some(Path::new(name)), bytes).map(|found| As::of_any(found.format));
+    let as_policy = callgate_formats::detect(Some(Path::new(name)), bytes)
+        .map(|found| (As::of_any(found.format), found.why));
     // The readers of policies do not know every wrapping of a program.
-    match (as_policy, found) {
-        (Some(policy @ As::Policy(_)), _) => Ok(policy),
+    Ok(match (as_policy, found) {
+        (Some(policy @ (As::Policy(_), _)), _) => policy,
         // A few short words are base64 digits, too.
-        _ if is_policy(bytes) => Ok(As::Policy(Format::Callgate)),
-        (Some(program), _) => Ok(program),
-        (None, Some(found)) => Ok(As::Program(Some(found.container))),
-        (None, None) => Ok(As::Policy(Format::Callgate)),
-    }
+        _ if is_policy(bytes) => {
+            (As::Policy(Format::Callgate), "its first statement is one of callgate's language".into())
+        }
+        (Some(_), Some(found)) | (None, Some(found)) => (As::Program(Some(found.container)), found.why),
+        (Some(program), None) => program,
+        (None, None) => (As::Policy(Format::Callgate), NOTHING_ELSE.into()),
+    })
 }
 
 /// Whether the first statement begins as those of callgate's language do.
@@ -310,7 +364,7 @@ fn program(
     bytes: &[u8],
     container: Option<Container>,
     reading: &Reading,
-) -> Result<Code, Failure> {
+) -> Result<(Code, Container), Failure> {
     let container = container.or_else(|| Some(container::detect(bytes)?.container));
     let arch = reading.arches.arch.first().copied();
     let options = ReadOptions { container, arch, endian: arch.map(|a| a.endian()) };
@@ -318,7 +372,7 @@ fn program(
         code: crate::failure::BAD_INPUT,
         messages: errors.iter().map(|e| format!("{name}:{e}")).collect(),
     })?;
-    Ok(read.code)
+    Ok((read.code, read.container))
 }
 
 /// The filters of a process: of all its threads, if they are the same.
@@ -339,7 +393,11 @@ fn process(name: &str, pid: i32, tid: Option<i32>) -> Result<Input, Failure> {
     if codes.is_empty() {
         return Err(Failure::input(format!("{name}: {} is not filtered", process.comm)));
     }
-    Ok(Input { name: format!("{name} ({})", process.comm), kind: Kind::Stack(codes.clone()) })
+    Ok(Input {
+        name: format!("{name} ({})", process.comm),
+        kind: Kind::Stack(codes.clone()),
+        format: "process",
+    })
 }
 
 /// The diagram of what decides each call, with the policy it is about: for inputs that are one policy.

@@ -6,7 +6,7 @@ use super::source::{loader, names_in, read_file};
 use crate::failure::Failure;
 use crate::say::Say;
 use callgate::{Arch, Policy, syntax};
-use callgate_formats::{Format, Options};
+use callgate_formats::{Format, Loss, Options};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,13 +72,23 @@ pub(super) fn foreign(
     }));
     options.list = Some(Arc::new(names_in));
     options.bases = reading.base.iter().map(|name| name.as_str().into()).collect();
+    if let Some(runtime) = reading.as_runtime.filter(|r| !r.reads(format)) {
+        let (runtime, format) = (runtime.name(), format.name());
+        say.line(&format!("callgate: {name}: --as-runtime {runtime} says nothing about {format} files"));
+    }
     let import = callgate_formats::read(text, format, &options).map_err(Failure::input)?;
     for other in &import.beside {
         say.line(&format!("callgate: {name}: read together with {other}"));
     }
     for loss in &import.losses {
-        let at = if loss.place.line == 0 { " " } else { "" };
-        say.line(&format!("callgate: {name}:{at}{loss}"));
+        let file = loss.file.clone().or_else(|| Some(name.into()));
+        say.line(&format!("callgate: {}", Loss { file, ..loss.clone() }));
+    }
+    for note in import.notes.iter().filter(|_| reading.verbose) {
+        let at = note.place.to_string();
+        let between = if note.place.line != 0 { ":" } else { ": " };
+        let at = if at.is_empty() { at } else { format!("{between}{at}") };
+        say.line(&format!("callgate: {name}{at}: note: {}", note.what));
     }
     if import.policies.len() > 1 && !import.stack && !reading.every {
         let names: Vec<_> = import.policies.iter().filter_map(|p| p.name.as_deref()).collect();

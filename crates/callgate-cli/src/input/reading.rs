@@ -27,6 +27,9 @@ pub(crate) struct Reading {
     /// Leave out names nobody knows instead of refusing the file
     #[arg(long, help_heading = "Reading", hide_short_help = true)]
     pub(crate) ignore_unknown: bool,
+    /// Say what the input was taken for and why, and what there is to note about it
+    #[arg(long, short, help_heading = "Reading", hide_short_help = true)]
+    pub(crate) verbose: bool,
     /// Whether a file may hold several alternatives of which none is picked.
     #[arg(skip)]
     pub(crate) every: bool,
@@ -41,6 +44,16 @@ pub(crate) enum From {
     Format(Format),
 }
 
+impl From {
+    /// The name, as the command line takes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            From::Container(container) => container.name(),
+            From::Format(format) => format.name(),
+        }
+    }
+}
+
 pub(crate) fn from(name: &str) -> Result<From, String> {
     // A name both know is a wrapping's: that says more.
     if let Some(container) = Container::from_name(name) {
@@ -52,7 +65,11 @@ pub(crate) fn from(name: &str) -> Result<From, String> {
         let mut names: Vec<_> = formats.chain(containers).collect();
         names.sort_unstable();
         names.dedup();
-        format!("no such format; there are {}", names.join(", "))
+        let near = callgate::nearest(name, names.iter().copied());
+        match near {
+            Some(near) => format!("no such format, did you mean {near}? There are {}", names.join(", ")),
+            None => format!("no such format; there are {}", names.join(", ")),
+        }
     })
 }
 

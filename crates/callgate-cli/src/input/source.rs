@@ -98,9 +98,9 @@ impl Packaged {
             }
         }
         Err(Failure::input(format!(
-            "{}: not installed here ({}); {}",
+            "{}: not installed here: there is neither {}; {}",
             self.name,
-            self.paths.join(", "),
+            self.paths.join(" nor "),
             self.advice
         )))
     }
@@ -195,5 +195,30 @@ pub(crate) fn text_of(name: &str) -> Result<(String, String), Failure> {
         Source::Process { .. } => {
             Err(Failure::input(format!("{name}: a text is needed here, not a process")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packaged_profiles_are_looked_for() {
+        let folder = std::env::temp_dir().join(format!("callgate-packaged-{}", std::process::id()));
+        let file = folder.join("seccomp.json");
+        let path: &'static str = file.to_str().unwrap().to_owned().leak();
+        let paths: &'static [&'static str] = vec!["/nowhere/seccomp.json", path].leak();
+        let packaged = Packaged { name: "a:default", paths, advice: "install a" };
+        let Err(missing) = packaged.open() else { panic!("it is there") };
+        assert_eq!(missing.code, crate::failure::BAD_INPUT);
+        let expected = format!(
+            "a:default: not installed here: there is neither /nowhere/seccomp.json nor {path}; install a"
+        );
+        assert_eq!(missing.messages, [expected]);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(&file, "{}").unwrap();
+        let Ok(Source::Bytes(found)) = packaged.open() else { panic!("it is not read") };
+        assert_eq!((found.name.as_str(), &found.bytes[..]), (path, &b"{}"[..]));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -26,6 +26,7 @@ pub(crate) fn check(inputs: &[Checked]) -> String {
 fn input(input: &Checked) -> Value {
     json!({
         "name": input.name,
+        "format": input.format,
         "failure": input.failure,
         "findings": input.findings.iter().map(finding).collect::<Vec<_>>(),
     })

@@ -83,6 +83,7 @@ pub(crate) fn formats() -> String {
 pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
     let input = Input::read(&args.input, &args.reading, say)?;
     let name = args.name.as_deref();
+    reading_is_accepted(args, &input)?;
     let format = match args.to.to {
         From::Container(form) => {
             input.leave_on_lines(say);
@@ -150,13 +151,35 @@ pub(super) fn write(
     output.bytes(&export.bytes)
 }
 
-/// Writes the result, if its losses are accepted.
-fn finish(args: &Convert, say: &Say, input: &Input, format: &str, export: Export) -> Outcome {
-    let accept = match (args.lossy, args.allow_weaker) {
+/// Which losses the user accepts.
+fn accept(args: &Convert) -> Accept {
+    match (args.lossy, args.allow_weaker) {
         (_, true) => Accept::Any,
         (true, false) => Accept::NotWeaker,
         (false, false) => Accept::Lossless,
-    };
+    }
+}
+
+/// What a reader leaves out makes the result as little the file's as what a writer does. Who asks for unknown names
+/// to be left out has been told of them.
+fn reading_is_accepted(args: &Convert, input: &Input) -> Result<(), Failure> {
+    let Kind::Foreign(import) = &input.kind else { return Ok(()) };
+    // Losses that make nothing weaker are as the file's own tool would have it.
+    let accept = accept(args).max(Accept::NotWeaker);
+    let refused = import.losses.iter().filter(|l| !accept.accepts(l.effect)).count();
+    if refused == 0 || args.reading.ignore_unknown {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: not converted: what could not be read makes the result weaker; --allow-weaker accepts that",
+        input.name
+    );
+    Err(Failure::new(FINDINGS, message))
+}
+
+/// Writes the result, if its losses are accepted.
+fn finish(args: &Convert, say: &Say, input: &Input, format: &str, export: Export) -> Outcome {
+    let accept = accept(args);
     let refused = export.losses.iter().filter(|l| !accept.accepts(l.effect)).count();
     let weaker = export.losses.iter().filter(|l| l.effect == Effect::Weaker).count();
     if !args.json {

@@ -3,6 +3,7 @@
 
 use super::read::read;
 use super::settings::NAMESPACES;
+use crate::export::{machines, widest};
 use crate::import::Effect;
 use crate::options::Options;
 use callgate::abi::{Word, constant};
@@ -20,7 +21,8 @@ const NO_FAMILY: u64 = 255;
 pub(super) struct Companions {
     /// `MemoryDenyWriteExecute=yes`.
     pub(super) lines: Vec<String>,
-    filter: Option<Filter>,
+    /// The architectures of each machine the policy is for, and the filter the lines make there.
+    machines: Vec<(Vec<Arch>, Option<Filter>)>,
 }
 
 /// The settings that change nothing about a policy but, perhaps, the error of what it denies.
@@ -32,44 +34,47 @@ pub(super) fn companions(
     host: Arch,
     conditional: &[(Arch, Syscall)],
 ) -> Companions {
-    let mut found = Companions { lines: Vec::new(), filter: None };
+    let machines = machines(policy).into_iter().map(|m| (m, None)).collect();
+    let mut found = Companions { lines: Vec::new(), machines };
     let switches = SWITCHES.iter().map(|name| format!("{name}=yes"));
-    let candidates = families(policy, host).into_iter().chain(namespaces(policy, host)).chain(switches);
-    for line in candidates {
+    for line in families(policy, host).into_iter().chain(namespaces(policy, host)).chain(switches) {
         let unit = format!("[Service]\n{line}\n");
-        let Some(filter) = read(&unit, &Options::new(host)).ok().and_then(|import| import.filter().ok())
-        else {
-            continue;
-        };
-        let matters = conditional.iter().any(|(arch, call)| {
-            let nr = call.number(*arch).filter(|_| *arch == host || host.siblings().contains(arch));
-            nr.is_some_and(|nr| of_call(&filter, *arch, nr).leaves().len() > 1)
+        let on = |machine: &[Arch]| read(&unit, &Options::new(widest(machine))).ok()?.filter().ok();
+        let filters: Option<Vec<Filter>> = found.machines.iter().map(|(machine, _)| on(machine)).collect();
+        let Some(filters) = filters else { continue };
+        let each = || found.machines.iter().map(|m| &m.0).zip(&filters);
+        let matters = each().any(|(machine, filter)| {
+            let here = conditional.iter().filter(|(arch, _)| machine.contains(arch));
+            here.filter_map(|(arch, call)| Some((*arch, call.number(*arch)?)))
+                .any(|(arch, nr)| of_call(filter, arch, nr).leaves().len() > 1)
         });
-        // Whether the policy denies what the setting denies, for this machine's calls.
-        let keeps = host.siblings().iter().chain([&host]).filter(|a| policy.arches.contains(a)).all(|arch| {
-            let here = |f: &Filter| f.restrict(Word::ARCH, arch.token());
-            let both = here(wanted).zip(&here(&filter), |a, b| a.permits() && !b.permits());
-            both.is_ok_and(|denied_more| !denied_more.leaves().contains(&true))
-        });
-        if !keeps || !matters {
-            continue;
-        }
-        let all = match &found.filter {
-            Some(before) => before.stack(&filter).ok(),
-            None => Some(filter),
-        };
-        if let Some(all) = all {
-            found.filter = Some(all);
+        if matters && each().all(|(machine, filter)| denies_as_much(wanted, filter, machine)) {
+            for ((_, all), filter) in found.machines.iter_mut().zip(filters) {
+                *all = match all.take() {
+                    Some(before) => before.stack(&filter).ok(),
+                    None => Some(filter),
+                };
+            }
             found.lines.push(line);
         }
     }
     found
 }
 
+/// Whether a policy denies what the filter denies, for the calls of these architectures.
+fn denies_as_much(wanted: &Filter, filter: &Filter, arches: &[Arch]) -> bool {
+    arches.iter().all(|arch| {
+        let here = |f: &Filter| f.restrict(Word::ARCH, arch.token());
+        let more = here(wanted).zip(&here(filter), |a, b| a.permits() && !b.permits());
+        more.is_ok_and(|more| !more.leaves().contains(&true))
+    })
+}
+
 impl Companions {
     /// Whether a call that the lists permit is decided as the policy wants, but for the error.
     pub(super) fn decide(&self, wanted: &Filter, arch: Arch, call: Syscall) -> bool {
-        let (Some(filter), Some(nr)) = (&self.filter, call.number(arch)) else { return false };
+        let machine = self.machines.iter().find(|(machine, _)| machine.contains(&arch));
+        let (Some((_, Some(filter))), Some(nr)) = (machine, call.number(arch)) else { return false };
         let effects = of_call(wanted, arch, nr).zip(&of_call(filter, arch, nr), |a, b| Effect::of(*a, *b));
         effects.is_ok_and(|e| e.leaves().iter().all(|e| matches!(e, Effect::None | Effect::Different)))
     }
