@@ -5,6 +5,7 @@ mod chart;
 mod corpus;
 mod counts;
 mod goals;
+mod inspect;
 mod judge;
 mod kernel;
 mod measure;
@@ -17,7 +18,7 @@ mod time;
 use crate::files::Result;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel]";
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--kernel"] => kernel::print(),
         ["--rivals"] => rivals::print(),
         ["--goals"] => goals::print(),
+        ["--inspect"] => inspect::print(),
         ["--corpus"] => corpus::print(),
         _ => Err(USAGE.to_string()),
     }
