@@ -19,7 +19,7 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
         }
         From::Format(format) => format,
     };
-    let policy = one_policy(&input, say)?;
+    let policy = one_policy(&input)?;
     if format == Format::Callgate {
         args.output.text(&callgate::syntax::print(&policy))?;
         return Ok(0);
@@ -62,13 +62,10 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
 }
 
 /// The one policy an input is: a program or a stack is rendered.
-fn one_policy<'a>(input: &'a Input, say: &Say) -> Result<Cow<'a, Policy>, Failure> {
+fn one_policy(input: &Input) -> Result<Cow<'_, Policy>, Failure> {
     if let [policy] = input.policies()[..] {
         return Ok(Cow::Borrowed(policy));
     }
     let rendered = input.filter()?.render().map_err(|e| input.failure(e))?;
-    if !rendered.exact {
-        say.line("callgate: differs only for argument bits that no 32-bit architecture delivers");
-    }
     Ok(Cow::Owned(rendered.policy))
 }
