@@ -12,6 +12,10 @@ pub enum Width {
     W32,
     /// All 64 bits on a 64-bit ABI (`long`, `size_t`, pointers).
     W64,
+    /// All 64 bits of the slot in `seccomp_data`, on any ABI. No signature has this width, as no kernel reads the
+    /// upper half of a 32-bit ABI's register; but a filter sees what is there. On x86, a 64-bit program that
+    /// calls by `int $0x80` may put anything there (`arch/x86/include/asm/syscall.h`, `syscall_get_arguments`).
+    Slot,
 }
 
 /// What an argument is for.

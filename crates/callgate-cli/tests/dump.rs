@@ -280,5 +280,10 @@ fn a_command_without_filters_is_an_outcome_of_its_own() {
         (Some(1), "callgate: true: no filter was loaded\n")
     );
     assert_eq!(run(&["dump", "--", "/no/such/program"]).status.code(), Some(127));
+    let output = run(&["dump", "-o", "/no/such/folder/f.bpf", "--", "touch", "/no/such/file"]);
+    assert_eq!(
+        (output.status.code(), &*stderr(&output)),
+        (Some(2), "callgate: /no/such/folder: no such directory\n")
+    );
     assert_eq!(run(&["dump", "--pid", "1", "--", "true"]).status.code(), Some(2));
 }

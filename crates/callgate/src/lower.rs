@@ -267,7 +267,7 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
     fn compare(&mut self, arch: Arch, cmp: &ArgCmp, then: Ref, otherwise: Ref) -> Result<Ref, TooLarge> {
         let (hi, lo) = (Word::arg_hi(cmp.arg.get()), Word::arg_lo(cmp.arg.get()));
         let narrow = cmp.width == Width::W32;
-        let wide = !narrow && arch.register_bits() == 64;
+        let wide = cmp.width == Width::Slot || (!narrow && arch.register_bits() == 64);
         let of = |v: u64| if narrow { v & 0xffff_ffff } else { v };
         let halves = |v: u64| ((v >> 32) as u32, v as u32);
         let (mask, value, then, otherwise) = match cmp.op {

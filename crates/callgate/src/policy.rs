@@ -75,8 +75,8 @@ pub enum Cond {
 pub struct ArgCmp {
     /// Which argument.
     pub arg: ArgIndex,
-    /// How many of its bits take part. On a 32-bit architecture the upper half of every argument
-    /// is zero and is never looked at, whatever the width.
+    /// How many of its bits take part. On a 32-bit architecture the upper half of an argument means
+    /// nothing to the kernel and is looked at only by a test of the whole [slot](Width::Slot).
     pub width: Width,
     /// The test. Values and masks of a 32-bit comparison use the low 32 bits only.
     pub op: Op,
@@ -287,7 +287,8 @@ impl ArgCmp {
             i => data.args[i as usize],
         };
         let low = |v: u64| if self.width == Width::W32 { v & 0xffff_ffff } else { v };
-        let a = if arch.register_bits() == 32 { raw & 0xffff_ffff } else { low(raw) };
+        let cut = arch.register_bits() == 32 && self.width != Width::Slot;
+        let a = if cut { raw & 0xffff_ffff } else { low(raw) };
         match self.op {
             Op::Eq(v) => a == low(v),
             Op::Ne(v) => a != low(v),

@@ -2,8 +2,8 @@
 
 use crate::diagram::{Diagram, Ref};
 use crate::policy::Cond;
-use crate::render::RenderError;
 use crate::render::condition::{Conditions, LONGEST, length};
+use crate::render::{RenderError, whole_slots};
 use callgate_abi::{Arch, Syscall, Word};
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -104,7 +104,12 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
             calls.sort_unstable();
             let leaves = conditions.leaves(sub);
             let single = leaves.len() == 1;
-            let when = |leaf: L| if single { Ok(Cond::True) } else { conditions.when(sub, leaf) };
+            let narrow = arch.is_some_and(|a| a.register_bits() == 32);
+            let when = |leaf: L| match conditions.when(sub, leaf) {
+                _ if single => Ok(Cond::True),
+                Ok(when) if narrow => Ok(whole_slots(when)),
+                made => made,
+            };
             let conds: Result<Vec<Cond>, RenderError> = leaves.iter().copied().map(when).collect();
             let (mut outcomes, spelled): (Vec<(Cond, L)>, bool) = match conds {
                 Ok(conds) => (conds.into_iter().zip(leaves).collect(), true),

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 
 /// The directory of measuring material: `CALLGATE_CORPUS`, or beside the workspace.
 fn corpus() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
-    let dir = std::env::var_os("CALLGATE_CORPUS").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let found = dir.is_dir().then_some(dir);
+    let workspace = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let candidates = match std::env::var_os("CALLGATE_CORPUS") {
+        Some(path) => vec![PathBuf::from(path)],
+        None => ["../shared/corpus", "../../shared/corpus"].map(|p| workspace.join(p)).into(),
+    };
+    let found = candidates.into_iter().find(|p| p.is_dir());
     if found.is_none() {
         eprintln!("skipped: no corpus of real filters here (CALLGATE_CORPUS)");
     }

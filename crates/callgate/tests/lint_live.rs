@@ -61,6 +61,24 @@ fn missing_architecture_check() {
     }
 }
 
+/// A 32-bit call of a 64-bit program: the filter sees more of its registers than the kernel looks at.
+#[test]
+fn terminal_input_with_a_high_bit_by_the_gate() {
+    let text = ".arch x86\n A = arch\n if arch != x86 goto native\n A = nr\n if nr != ioctl goto ok\n A = args[1].hi\n if A != 0 goto ok\n A = args[1].lo\n if A == TIOCSTI goto deny\nok: return allow\ndeny: return errno(EPERM)\nnative: return allow\n";
+    let (program, finding) = program(text, "CG0120");
+    let mut call = witness(&finding);
+    assert_eq!((call.arch, call.args[1]), (callgate::Arch::X86.token(), 0x1_0000_5412));
+    // No terminal is meant.
+    call.args[0] = 0xffff_ffff;
+    let clean = SeccompData { args: [0xffff_ffff, 0x5412, 0, 0, 0, 0], ..call };
+    let fates = kernel(&program, &[clean, call]);
+    if fates[0] == EPERM {
+        assert_eq!(fates[1], Fate::Returned(-9), "the kernel gets as far as looking for the descriptor");
+    } else {
+        eprintln!("skipped: int 0x80 gives {:?} here", fates[0]);
+    }
+}
+
 #[test]
 fn terminal_input_with_a_high_bit() {
     let text = format!(

@@ -61,6 +61,23 @@ fn examples_of_whole_policies_are_policies() {
     assert!(tried > 8, "{tried}");
 }
 
+/// What the guide says is looked for is found by codes that exist, and every code finds something of it.
+#[test]
+fn the_guide_says_what_each_code_is_for() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/check.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let section = guide.split("## What is looked for").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut named = BTreeSet::new();
+    for row in section.lines().filter(|l| l.starts_with("| ") && l.contains("CG")) {
+        let codes = row.trim_end_matches(" |").rsplit("| ").next().unwrap();
+        named.extend(codes.split(", ").map(str::to_string));
+    }
+    let comments = [callgate::lint::Family::Comment];
+    let wanted: BTreeSet<String> =
+        lint::CODES.iter().filter(|i| !comments.contains(&i.family)).map(|i| i.code.to_string()).collect();
+    assert_eq!(named, wanted);
+}
+
 /// The table of codes in the guide is complete and says the same.
 #[test]
 fn the_guide_lists_every_code() {

@@ -43,6 +43,29 @@ fn weaker_means_permitting_more() {
     assert_eq!(failing.weaker_than(&dead).unwrap(), None);
 }
 
+/// A slot has 64 bits wherever it is looked at, other arguments have as many as the architecture.
+#[test]
+fn slots_are_whole_under_every_architecture() {
+    let text = "arch x86_64, x86\ndefault kill\n\nallow kill if pid:slot == 7\nallow read if fd:64 == 7\n";
+    let policy = Policy::parse(text).unwrap();
+    assert_eq!(callgate::syntax::print(&policy), text);
+    let filter = policy.lower().unwrap();
+    for (name, arch, first, allowed) in [
+        ("kill", Arch::X86, 7, true),
+        ("kill", Arch::X86, 1 << 32 | 7, false),
+        ("kill", Arch::X86_64, 1 << 32 | 7, false),
+        ("read", Arch::X86, 1 << 32 | 7, true),
+        ("read", Arch::X86_64, 1 << 32 | 7, false),
+    ] {
+        let nr = Syscall::from_name(name).unwrap().number(arch).unwrap();
+        let data = SeccompData { nr, arch: arch.token(), ip: 0, args: [first, 0, 0, 0, 0, 0] };
+        assert_eq!(policy.eval(&data).permits(), allowed, "{name} {first:#x} on {}", arch.name());
+        assert_eq!(*filter.eval(&data), policy.eval(&data));
+        assert_eq!(filter.emit().unwrap().run(&data).action(), policy.eval(&data));
+    }
+    assert_eq!(filter.render().unwrap().policy.lower().unwrap(), filter);
+}
+
 /// The upper half of an argument does not exist under a 32-bit architecture.
 #[test]
 fn impossible_inputs_are_put_out_of_account() {

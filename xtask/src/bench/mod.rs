@@ -5,6 +5,7 @@ mod chart;
 mod corpus;
 mod counts;
 mod goals;
+mod inspect;
 mod judge;
 mod kernel;
 mod learn;
@@ -21,7 +22,7 @@ mod time;
 use crate::files::Result;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel | --learn]";
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--learn"] => learn::print(),
         ["--rivals"] => rivals::print(),
         ["--goals"] => goals::print(),
+        ["--inspect"] => inspect::print(),
         ["--corpus"] => corpus::print(),
         _ => Err(USAGE.to_string()),
     }

@@ -139,7 +139,7 @@ fn condition(cmp: &callgate::ArgCmp) -> Option<SeccompCondition> {
     };
     let len = match cmp.width {
         Width::W32 => SeccompCmpArgLen::Dword,
-        Width::W64 => SeccompCmpArgLen::Qword,
+        Width::W64 | Width::Slot => SeccompCmpArgLen::Qword,
     };
     SeccompCondition::new(cmp.arg.get(), len, op, value).ok()
 }

@@ -26,12 +26,7 @@ pub(crate) struct Wanted {
 /// A filter as a policy in callgate's language, proved to mean the same.
 pub(crate) fn policy(filter: &Filter) -> Result<String, Failure> {
     let rendered = filter.render().map_err(Failure::input)?;
-    let note = if rendered.exact {
-        String::new()
-    } else {
-        "# Differs from the original only for argument bits that no 32-bit architecture delivers.\n".into()
-    };
-    Ok(format!("{note}{}", callgate::syntax::print(&rendered.policy)))
+    Ok(callgate::syntax::print(&rendered.policy))
 }
 
 /// A filter's meaning in words.

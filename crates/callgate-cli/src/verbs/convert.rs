@@ -102,7 +102,7 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
         let export = callgate_formats::write_program(input.program()?, format, name, Some(&input.name));
         return finish(args, say, &input, format.name(), export.map_err(Failure::input)?);
     }
-    let policy = one_policy(&input, say)?;
+    let policy = one_policy(&input)?;
     if format == Format::Callgate && !input.on_lines().is_empty() {
         let bytes = callgate::syntax::print_with(&policy, input.on_lines()).into_bytes();
         return finish(args, say, &input, format.name(), Export { bytes, losses: Vec::new() });
@@ -272,13 +272,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The one policy an input is: a program or a stack is rendered.
-fn one_policy<'a>(input: &'a Input, say: &Say) -> Result<Cow<'a, Policy>, Failure> {
+fn one_policy(input: &Input) -> Result<Cow<'_, Policy>, Failure> {
     if let [policy] = input.policies()[..] {
         return Ok(Cow::Borrowed(policy));
     }
     let rendered = input.filter()?.render().map_err(|e| input.failure(e))?;
-    if !rendered.exact {
-        say.line("callgate: differs only for argument bits that no 32-bit architecture delivers");
-    }
     Ok(Cow::Owned(rendered.policy))
 }

@@ -104,7 +104,14 @@ fn changes(
         let nr =
             calls.first().zip(arch).and_then(|(c, a)| c.number(a)).or(numbers.first().map(|r| *r.start()));
         let Some(nr) = nr else { continue };
+        let conditions: Vec<Cond> =
+            behaviour.outcomes.iter().map(|o| o.0.clone()).filter(|when| *when != Cond::True).collect();
         for (when, pair) in behaviour.outcomes {
+            // What remains stands under another heading than what it is the rest of.
+            let when = match when {
+                Cond::True if !conditions.is_empty() => Cond::Not(Box::new(Cond::Any(conditions.clone()))),
+                when => when,
+            };
             let Some(change) = Change::of(pair.0, pair.1) else { continue };
             let Some(found) = here.restrict(Word::NR, nr).witness(|p| *p == pair) else { continue };
             let witness = SeccompData { arch: token, nr, ..found };

@@ -12,7 +12,31 @@ pub(super) struct Id(pub(super) u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Block {
     Ret(u32),
-    Test { word: Word, mask: u32, test: Test, then: Id, other: Id },
+    Test {
+        word: Word,
+        mask: u32,
+        test: Test,
+        then: Id,
+        other: Id,
+    },
+    /// `(second + first) & mask == value`, or the difference.
+    Mixed {
+        mix: Mix,
+        then: Id,
+        other: Id,
+    },
+}
+
+/// A test of the low bits of two words added up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Mix {
+    pub(super) first: Word,
+    pub(super) second: Word,
+    /// Whether the first is taken from the second, not added to it.
+    pub(super) minus: bool,
+    /// Some bits from the lowest on.
+    pub(super) mask: u32,
+    pub(super) value: u32,
 }
 
 /// Blocks without cycles, each at most once: equal tails are one.
@@ -41,6 +65,11 @@ impl Graph {
             return then;
         }
         self.intern(Block::Test { word, mask, test, then, other })
+    }
+
+    /// The test of a mix of words.
+    pub(super) fn mixed(&mut self, mix: Mix, then: Id, other: Id) -> Id {
+        self.intern(Block::Mixed { mix, then, other })
     }
 
     fn intern(&mut self, block: Block) -> Id {

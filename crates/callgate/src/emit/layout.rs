@@ -1,6 +1,6 @@
 //! Blocks in a row: written from the end, so that every jump knows how far it goes.
 
-use super::graph::{Block, Graph, Id};
+use super::graph::{Block, Graph, Id, Mix};
 use crate::diagram::words::Test;
 use callgate_abi::insn::op;
 use callgate_abi::{Endian, Insn, Word};
@@ -70,8 +70,12 @@ impl Writer<'_> {
                 continue;
             }
             todo.push((id, true));
-            if let Block::Test { word, mask, then, other, .. } = self.graph.get(id) {
-                let held = Some((word, mask));
+            let successors = match self.graph.get(id) {
+                Block::Ret(_) => None,
+                Block::Test { word, mask, then, other, .. } => Some((Some((word, mask)), then, other)),
+                Block::Mixed { then, other, .. } => Some((None, then, other)),
+            };
+            if let Some((held, then, other)) = successors {
                 self.need(then, held);
                 self.need(other, held);
                 // The successor written last falls through.
@@ -109,9 +113,40 @@ impl Writer<'_> {
                 self.places[slot].at = [Some(at); 3];
                 return;
             }
+            Block::Mixed { mix, then, other } => return self.write_mixed(slot, mix, then, other),
             Block::Test { word, mask, test, then, other } => (word, mask, test, then, other),
         };
-        let held = Some((word, mask));
+        let at = self.jump(test, Some((word, mask)), then, other);
+        self.places[slot].at[Entry::Ready as usize] = Some(at);
+        let [load, loaded, _] = self.needed[slot];
+        let mut at = at;
+        if mask != u32::MAX && (load || loaded) {
+            at = self.put(Insn::stmt(op::AND_K, mask));
+        }
+        self.places[slot].at[Entry::Loaded as usize] = Some(at);
+        if load {
+            let at = self.load(word);
+            self.places[slot].at[Entry::Load as usize] = Some(at);
+        }
+    }
+
+    /// Nothing of use is held afterwards.
+    fn write_mixed(&mut self, slot: usize, mix: Mix, then: Id, other: Id) {
+        self.jump(Test::Eq(mix.value), None, then, other);
+        self.put(Insn::stmt(op::AND_K, mix.mask));
+        self.put(Insn::stmt(if mix.minus { op::SUB_X } else { op::ADD_X }, 0));
+        self.load(mix.second);
+        self.put(Insn::stmt(op::TAX, 0));
+        let at = self.load(mix.first);
+        self.places[slot].at = [Some(at); 3];
+    }
+
+    fn load(&mut self, word: Word) -> usize {
+        self.put(Insn::stmt(op::LD_ABS, word.offset(self.endian)))
+    }
+
+    /// The conditional jump of a test, to successors that find this in the accumulator.
+    fn jump(&mut self, test: Test, held: Held, then: Id, other: Id) -> usize {
         let targets = [(then, self.entry(then, held)), (other, self.entry(other, held))];
         // A detour written for one target pushes the other further away, hence the second look.
         for _ in 0..2 {
@@ -132,18 +167,7 @@ impl Writer<'_> {
             Test::Ge(k) => (op::JGE_K, k),
             Test::Set(k) => (op::JSET_K, k),
         };
-        let at = self.put(Insn::jump(code, k, jt, jf));
-        self.places[slot].at[Entry::Ready as usize] = Some(at);
-        let [load, loaded, _] = self.needed[slot];
-        let mut at = at;
-        if mask != u32::MAX && (load || loaded) {
-            at = self.put(Insn::stmt(op::AND_K, mask));
-        }
-        self.places[slot].at[Entry::Loaded as usize] = Some(at);
-        if load {
-            let at = self.put(Insn::stmt(op::LD_ABS, word.offset(self.endian)));
-            self.places[slot].at[Entry::Load as usize] = Some(at);
-        }
+        self.put(Insn::jump(code, k, jt, jf))
     }
 
     fn place(&self, id: Id, entry: Entry) -> usize {

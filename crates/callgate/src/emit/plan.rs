@@ -2,6 +2,7 @@
 
 mod bits;
 mod line;
+mod mix;
 mod optimal;
 mod weigh;
 
@@ -54,6 +55,12 @@ impl Planner<'_> {
             return self.graph.ret(self.filter.leaf(at).to_ret());
         };
         if let Some(&id) = self.done.get(&at) {
+            return id;
+        }
+        if let Some((mix, pass, fail)) = mix::find(self.filter, at, word) {
+            let (then, other) = (self.block(pass), self.block(fail));
+            let id = self.graph.mixed(mix, then, other);
+            self.done.insert(at, id);
             return id;
         }
         let id = match self.filter.segments(at, word, MOST_SEGMENTS) {

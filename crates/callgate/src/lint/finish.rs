@@ -89,7 +89,7 @@ fn finding(draft: Draft, scope: &[Arch], view: Option<&View<'_>>, layers: &[Load
     }
     let witness = draft.witness.map(|call| {
         let action = place::replay(layers, &call);
-        let meant = view.map(|v| *v.filter.eval(&call));
+        let meant = view.map(|v| *v.whole.eval(&call));
         (call, action, meant)
     });
     let mut shown = None;

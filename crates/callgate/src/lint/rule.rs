@@ -30,6 +30,7 @@ pub(super) fn check(layers: &[Loaded<'_>], out: &mut Vec<Draft>) {
                 dead(policy, layer, group, out);
             }
         }
+        together(policy, layer, &deciding, &index, out);
         overlaps(policy, layer, &deciding, out);
     }
 }
@@ -181,6 +182,44 @@ fn always(policy: &Policy, layer: usize, group: &[usize], out: &mut Vec<Draft>) 
             draft.witness = matched(policy, rule);
             out.push(draft);
             return;
+        }
+    }
+}
+
+/// F6: conditions of several rules of which one always holds. Container runtimes read two comparisons of one
+/// argument as two rules.
+fn together(policy: &Policy, layer: usize, deciding: &[bool], index: &Index<'_>, out: &mut Vec<Draft>) {
+    let mut looked_at: BTreeSet<Vec<usize>> = BTreeSet::new();
+    for (call, rules) in &index.named {
+        let mut by_action: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for &i in rules.iter().filter(|i| deciding[**i]) {
+            by_action.entry(policy.rules[i].action).or_default().push(i);
+        }
+        for (action, rules) in by_action {
+            let conditional = rules.len() > 1 && rules.iter().all(|i| policy.rules[*i].when != Cond::True);
+            if !conditional || !looked_at.insert(rules.clone()) {
+                continue;
+            }
+            let only = |open: bool| {
+                let when = |when: &Cond| if open { Cond::True } else { when.clone() };
+                let rules = rules.iter().map(|i| &policy.rules[*i]);
+                let rules =
+                    rules.map(|r| Rule { calls: vec![Call::Named(*call)], when: when(&r.when), ..r.clone() });
+                let policy =
+                    Policy { rules: rules.collect(), foreign: Vec::new(), unknown: None, ..policy.clone() };
+                Some(policy.decisions().ok()?.map(|d| matches!(d, Decided::Rule(_))))
+            };
+            if only(false).is_some_and(|with| Some(with) == only(true)) {
+                let message = format!(
+                    "of the conditions of {} rules `{}` for {}, one always holds",
+                    rules.len(),
+                    action_text(action),
+                    call.name()
+                );
+                let mut draft = Draft::new(ALWAYS, message).at(Place::Rule(layer, rules[0]));
+                draft.witness = matched(policy, &policy.rules[rules[0]]);
+                out.push(draft);
+            }
         }
     }
 }

@@ -21,8 +21,10 @@ pub(super) struct View<'a> {
     pub(super) options: &'a Options,
     /// The kernel the filter is for.
     pub(super) kernel: Kernel,
-    /// The filter, on calls that a kernel can deliver.
+    /// The filter, on calls that programs of each convention make.
     pub(super) filter: Filter,
+    /// The filter on all calls.
+    pub(super) whole: Filter,
     /// The conventions that are looked at.
     pub(super) arches: Vec<ArchView>,
     /// The conventions that the filter treats otherwise than a made-up one.
@@ -63,7 +65,8 @@ impl<'a> View<'a> {
         let apart = if combined.depends_on(Word::ARCH) { combined.arches() } else { Vec::new() };
         let kernel = options.kernel.unwrap_or(Kernel::OF_TABLES);
         let arches = Vec::new();
-        let mut view = View { options, kernel, filter, arches, apart, foreign, outcomes, words };
+        let whole = combined.clone();
+        let mut view = View { options, kernel, filter, whole, arches, apart, foreign, outcomes, words };
         let scope = view.scope(home);
         view.arches =
             scope.into_iter().map(|arch| ArchView { arch, deny_list: view.is_deny_list(arch) }).collect();

@@ -33,6 +33,9 @@ pub(super) fn check(view: &View<'_>, layers: &[Loaded<'_>], out: &mut Vec<Draft>
             }
         }
         gathered.report(native.arch, out);
+        if native.arch == Arch::X86 {
+            gate(view, *native, out);
+        }
     }
     for (i, layer) in layers.iter().enumerate() {
         if let Some(policy) = layer.policy {
@@ -106,6 +109,37 @@ impl One<'_> {
         let clean = self.part.restrict(self.hi(), 0);
         let both = clean.zip(self.part, |a, b| (a.permits(), b.permits())).ok()?;
         both.witness(|&(clean, dirty)| wanted(clean, dirty)).map(|found| self.call(found))
+    }
+}
+
+/// B1 where registers have 32 bits: on x86 a 64-bit program can call by `int $0x80`, and its registers are shown
+/// to the filter whole.
+fn gate(view: &View<'_>, native: ArchView, out: &mut Vec<Draft>) {
+    let here = view.whole.restrict(Word::ARCH, native.arch.token());
+    if !(0..6).any(|i| here.depends_on(Word::arg_hi(i))) {
+        return;
+    }
+    for (nr, call) in view.calls(native.arch) {
+        let part = here.restrict(Word::NR, nr);
+        let Some(params) = call.params(native.arch).filter(|_| part.leaves().len() > 1) else { continue };
+        for (index, param) in params.iter().enumerate().take(6) {
+            let one = One { native, nr, call, index: index as u8, param, part: &part };
+            if !part.depends_on(one.hi()) {
+                continue;
+            }
+            let Some(call) = one.compare_with_clean(|clean, dirty| !clean && dirty) else { continue };
+            let value = call.args[index];
+            let message = format!(
+                "{} is compared as 64 bits under a convention of 32: a 64-bit program passes with {value:#x} by `int $0x80`, which is {:#x} to the kernel",
+                one.title(),
+                value & 0xffff_ffff,
+            );
+            let mut clean = call;
+            clean.args[index] &= 0xffff_ffff;
+            let draft = Draft::new(HIGH_BITS_PASS, message).on(native.arch).witness(call);
+            let draft = draft.related(clean, "without the upper bits the call is denied here");
+            out.push(draft.help("look at the low half of the argument only"));
+        }
     }
 }
 

@@ -7,8 +7,8 @@ pub(crate) mod condition;
 
 use crate::diagram::{Filter, Ref, TooLarge};
 use crate::lower::LowerError;
-use crate::policy::{Call, Cond, Origin, Policy, Rule};
-use callgate_abi::{Action, Arch, Errno, Syscall, Word};
+use crate::policy::{ArgCmp, Call, Cond, Origin, Policy, Rule};
+use callgate_abi::{Action, Arch, Errno, Syscall, Width, Word};
 use condition::Conditions;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,11 +55,8 @@ impl std::error::Error for RenderError {}
 /// A filter as a policy.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rendered {
-    /// The policy.
+    /// The policy: it is the filter on every input.
     pub policy: Policy,
-    /// Whether the policy is the filter on every input. If not, it differs only where a call under a
-    /// 32-bit architecture has bits in the upper half of an argument, which no kernel delivers.
-    pub exact: bool,
 }
 
 /// The most ranges of numbers one architecture may have.
@@ -68,18 +65,15 @@ const MOST_NUMBERS: usize = 8192;
 impl Filter {
     /// A policy that means this filter: its lowering has been compared with it.
     pub fn render(&self) -> Result<Rendered, RenderError> {
-        let policy = Renderer { filter: self, conditions: Conditions::new(self) }.policy()?;
+        let conditions = Conditions::new(self);
+        let policy = Renderer { filter: self, conditions, narrow: Vec::new() }.policy()?;
         let again = policy.lower().map_err(RenderError::Unread)?;
-        if again == *self {
-            return Ok(Rendered { policy, exact: true });
-        }
-        let too_large = |e: TooLarge| RenderError::Unread(e.into());
-        let same = again.on_real_calls().map_err(too_large)? == self.on_real_calls().map_err(too_large)?;
-        if same { Ok(Rendered { policy, exact: false }) } else { Err(RenderError::Unproved) }
+        if again == *self { Ok(Rendered { policy }) } else { Err(RenderError::Unproved) }
     }
 
-    /// The filter with the inputs put out of account that no kernel delivers: under a 32-bit
-    /// architecture the upper half of every argument is zero.
+    /// The filter with the inputs put out of account that no 32-bit program makes: under a 32-bit
+    /// architecture the upper half of every argument is zero. A 64-bit program on x86 can make others, by
+    /// `int $0x80`; the kernel's calls ignore what they add.
     pub fn on_real_calls(&self) -> Result<Filter, TooLarge> {
         let mut narrow = self.clone();
         for i in 0..6 {
@@ -97,6 +91,8 @@ type Numbers = Vec<(u32, Ref)>;
 struct Renderer<'a> {
     filter: &'a Filter,
     conditions: Conditions<'a, Action>,
+    /// The architectures listed whose registers have 32 bits.
+    narrow: Vec<Arch>,
 }
 
 impl Renderer<'_> {
@@ -119,6 +115,7 @@ impl Renderer<'_> {
                 arches.push((arch, self.numbers(at)?));
             }
         }
+        self.narrow = arches.iter().map(|a| a.0).filter(|a| a.register_bits() == 32).collect();
         let x32 = self.split_x32(&mut arches);
         let foreign_numbers = self.numbers(foreign)?;
 
@@ -326,13 +323,33 @@ impl Renderer<'_> {
         actions.sort_by_key(|&a| (is_usual(a), a.permits(), std::cmp::Reverse(a)));
         let Some((&last, others)) = actions.split_last() else { return Ok(Vec::new()) };
         let mut rules = Vec::new();
+        let concerns = |arch: &Arch| {
+            (arches.is_empty() || arches.contains(arch))
+                && calls.iter().any(|c| match c {
+                    Call::Named(call) => call.number(*arch).is_some(),
+                    Call::Any | Call::Numbers(_) => true,
+                })
+        };
+        let narrow = arch.is_some() && self.narrow.iter().any(concerns);
         for &action in others {
-            rules.push(rule(self.conditions.when(at, action)?, action));
+            let when = self.conditions.when(at, action)?;
+            rules.push(rule(if narrow { whole_slots(when) } else { when }, action));
         }
         if !is_usual(last) {
             rules.push(rule(Cond::True, last));
         }
         Ok(rules)
+    }
+}
+
+/// The condition with whole arguments looked at as the filter sees them, also where registers have 32 bits.
+pub(crate) fn whole_slots(cond: Cond) -> Cond {
+    match cond {
+        Cond::Arg(cmp) if cmp.width == Width::W64 => Cond::Arg(ArgCmp { width: Width::Slot, ..cmp }),
+        Cond::True | Cond::Arg(_) => cond,
+        Cond::Not(inner) => Cond::Not(Box::new(whole_slots(*inner))),
+        Cond::All(all) => Cond::All(all.into_iter().map(whole_slots).collect()),
+        Cond::Any(any) => Cond::Any(any.into_iter().map(whole_slots).collect()),
     }
 }
 

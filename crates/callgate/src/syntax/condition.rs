@@ -115,10 +115,13 @@ impl Parser<'_> {
         let arg = self.expect(Kind::Word, "an argument's name")?.loc;
         let mut width = None;
         if self.eat(Kind::Colon) {
-            let loc = self.expect(Kind::Number, "a width, `32` or `64`")?.loc;
+            let kind =
+                if self.peek().is_some_and(|t| t.kind == Kind::Word) { Kind::Word } else { Kind::Number };
+            let loc = self.expect(kind, "a width, `32` or `64`")?.loc;
             width = Some(match self.text(loc) {
                 "32" => Width::W32,
                 "64" => Width::W64,
+                "slot" => Width::Slot,
                 other => {
                     let message = format!("an argument is 32 or 64 bits wide, not {}", quoted(other));
                     return self.error(codes::WIDTH, loc, message);

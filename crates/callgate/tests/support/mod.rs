@@ -9,9 +9,12 @@ use std::path::PathBuf;
 
 /// The directory of measuring material: `CALLGATE_CORPUS`, or beside the workspace.
 pub fn corpus() -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
-    let dir = std::env::var_os("CALLGATE_CORPUS").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    dir.is_dir().then_some(dir)
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let candidates = match std::env::var_os("CALLGATE_CORPUS") {
+        Some(path) => vec![PathBuf::from(path)],
+        None => ["../shared/corpus", "../../shared/corpus"].map(|p| PathBuf::from(workspace).join(p)).into(),
+    };
+    candidates.into_iter().find(|p| p.is_dir())
 }
 
 /// A small generator of pseudo-random numbers.
@@ -106,7 +109,11 @@ pub fn condition(rng: &mut Rng, depth: u32) -> Cond {
                 }
             };
             let arg = ArgIndex::new(rng.below(3) as u8).unwrap();
-            Cond::Arg(ArgCmp { arg, width: rng.pick(&[Width::W32, Width::W64]), op })
+            Cond::Arg(ArgCmp {
+                arg,
+                width: rng.pick(&[Width::W32, Width::W32, Width::W64, Width::W64, Width::Slot]),
+                op,
+            })
         }
     }
 }

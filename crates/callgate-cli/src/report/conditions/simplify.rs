@@ -63,10 +63,10 @@ impl Simplify {
         }
         // A low half with these values, and an upper half that is fixed, is a whole with these values.
         masks.retain(|mask| {
-            let high = mask.width == Width::W64 && mask.mask == u64::MAX << 32;
+            let high = mask.width != Width::W32 && mask.mask == u64::MAX << 32;
             let low = sets.iter_mut().find(|s| s.0 == (mask.arg, Width::W32)).filter(|_| high);
             let Some((operand, ranges)) = low else { return true };
-            operand.1 = Width::W64;
+            operand.1 = mask.width;
             for range in ranges {
                 *range = (range.0 | mask.value, range.1 | mask.value);
             }
@@ -221,7 +221,11 @@ impl Mask {
     fn joined(&self, other: &Mask) -> Option<Mask> {
         let both = self.mask & other.mask;
         let agree = self.arg == other.arg && self.value & both == other.value & both;
-        let width = if self.width == other.width { self.width } else { Width::W64 };
+        let width = match (self.width, other.width) {
+            (a, b) if a == b => a,
+            (Width::Slot, _) | (_, Width::Slot) => Width::Slot,
+            _ => Width::W64,
+        };
         agree.then_some(Mask {
             arg: self.arg,
             width,

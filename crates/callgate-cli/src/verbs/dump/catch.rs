@@ -15,6 +15,7 @@ use callgate_sys::{Command, Flags, pidfd};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 /// Runs the command and shows every filter that comes into force.
 pub(super) fn command(args: &Dump, form: Form, say: &Say) -> Outcome {
@@ -22,6 +23,12 @@ pub(super) fn command(args: &Dump, form: Form, say: &Say) -> Outcome {
         return Err(Failure::input(
             "a command may load several filters: name a prefix for --raw with -o, or ask for one with -l 1",
         ));
+    }
+    // Where the results cannot go, the command is not run: it would be killed at its first load.
+    if let Some(folder) = args.output.as_deref().and_then(Path::parent).filter(|f| !f.as_os_str().is_empty())
+        && !folder.is_dir()
+    {
+        return Err(Failure::input(format!("{}: no such directory", folder.display())));
     }
     let failed = |e: callgate_sys::spawn::Failure| Failure::new(e.exit_code(), e);
     let command = Command::new(&args.command).map_err(failed)?;

@@ -20,6 +20,7 @@ pub(super) fn argument(cmp: &ArgCmp, naming: Option<Naming<'_>>) -> String {
     let width = match cmp.width {
         Width::W32 => ":32",
         Width::W64 => ":64",
+        Width::Slot => ":slot",
     };
     if cmp.arg == ArgIndex::IP {
         return if cmp.width == Width::W64 { "ip".to_string() } else { format!("ip{width}") };
@@ -63,7 +64,7 @@ impl<'a> Naming<'a> {
         }
         let negative = match cmp.width {
             Width::W32 => (0xffff_f000..=0xffff_ffff).contains(&value),
-            Width::W64 => value >= u64::MAX - 0xfff,
+            Width::W64 | Width::Slot => value >= u64::MAX - 0xfff,
         };
         let signed = param.signed || matches!(param.role, Role::Fd | Role::Pid | Role::Id);
         match param.role {
@@ -71,7 +72,7 @@ impl<'a> Naming<'a> {
             Role::Flags if value > 9 => format!("{value:#x}"),
             _ if signed && negative => match cmp.width {
                 Width::W32 => format!("-{}", (value as u32).wrapping_neg()),
-                Width::W64 => format!("-{}", value.wrapping_neg()),
+                Width::W64 | Width::Slot => format!("-{}", value.wrapping_neg()),
             },
             _ => number(value),
         }
@@ -87,7 +88,7 @@ impl<'a> Naming<'a> {
     pub(super) fn mask(&self, cmp: &ArgCmp, mask: u64, known: &Known) -> String {
         let all = match cmp.width {
             Width::W32 => u64::from(u32::MAX),
-            Width::W64 => u64::MAX,
+            Width::W64 | Width::Slot => u64::MAX,
         };
         let constant =
             |value| self.param(cmp).and_then(|param| self.constant(param, cmp.width, value, known));

@@ -259,6 +259,7 @@ fn gather(rows: Vec<Row>, conds: Vec<Cond>, on: Vec<Arch>, arches: &[Arch]) -> V
 fn same_when_narrow(a: &Cond, b: &Cond) -> bool {
     match (a, b) {
         (Cond::True, Cond::True) => true,
+        (Cond::Arg(a), Cond::Arg(b)) if a.width == Width::Slot || b.width == Width::Slot => a == b,
         (Cond::Arg(a), Cond::Arg(b)) => a.arg == b.arg && narrow(a) == narrow(b),
         (Cond::Not(a), Cond::Not(b)) => same_when_narrow(a, b),
         (Cond::All(a), Cond::All(b)) | (Cond::Any(a), Cond::Any(b)) => {

@@ -13,10 +13,12 @@ use callgate_abi::{Arch, Width, constant};
 impl Resolver<'_> {
     /// The value of `expr` as `argument` sees it. One that does not fit is an error.
     pub(super) fn value(&mut self, expr: &Expr, argument: &Argument, env: Env) -> Option<u64> {
-        let narrow_arch = env.arch.is_some_and(|a| a.register_bits() == 32);
+        // A slot has 64 bits whatever the registers have.
+        let whole = argument.width == Width::Slot;
+        let narrow_arch = !whole && env.arch.is_some_and(|a| a.register_bits() == 32);
         let bits = if argument.width == Width::W32 || narrow_arch { 32 } else { 64 };
         let value = self.evaluate(expr, argument, bits, env)?;
-        let limit = if argument.width == Width::W32 || env.narrow { low(32) } else { low(64) };
+        let limit = if argument.width == Width::W32 || (env.narrow && !whole) { low(32) } else { low(64) };
         if value > limit && !env.unchecked {
             let message = format!("{} does not fit an argument of 32 bits", quoted(self.text(expr.loc)));
             let d = Diagnostic::error(codes::VALUE_WIDE, message);
