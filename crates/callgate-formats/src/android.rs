@@ -8,6 +8,7 @@ use crate::import::{Collect, Effect, Import, Named};
 use crate::options::Options;
 use crate::place::Error;
 use crate::scan::{Pos, Source};
+use crate::suggest;
 use callgate::{Action, Arch, Call, Cond, Policy, Rule, Syscall};
 use std::collections::BTreeSet;
 
@@ -186,7 +187,12 @@ fn parse(text: &str) -> Result<(&str, Vec<Arch>), String> {
             "riscv64" => &[Arch::Riscv64],
             "x86" => &[Arch::X86],
             "x86_64" => &[Arch::X86_64],
-            other => return Err(format!("unknown architecture `{other}`")),
+            other => {
+                let known = ["all", "lp32", "lp64", "arm", "arm64", "riscv64", "x86", "x86_64"];
+                let near = suggest::nearest(other, known);
+                let help = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+                return Err(format!("unknown architecture `{other}`{help}"));
+            }
         };
         arches.extend(more);
     }

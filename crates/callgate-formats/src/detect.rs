@@ -154,7 +154,8 @@ fn program(bytes: &[u8]) -> Option<Detected> {
 }
 
 fn json_like(text: &str, path: Option<&Path>) -> Option<Detected> {
-    if !text.trim_start().starts_with('{') {
+    // No JSON has a byte-order mark, and the reader says so.
+    if !text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
         return None;
     }
     let Ok(root) = json::parse(text) else {

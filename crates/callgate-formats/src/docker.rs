@@ -1,7 +1,7 @@
 //! Docker's profile dialect (moby): OCI with conditions on the host and a table of architectures.
 
 use crate::host::Capabilities;
-use crate::import::{Collect, Import};
+use crate::import::{Collect, Effect, Import};
 use crate::options::Options;
 use crate::place::{Error, Place, Problem};
 use crate::profile::{self, Dialect};
@@ -95,23 +95,35 @@ impl<'t> Conditions<'t> {
         collect: &mut Collect,
     ) -> Result<Conditions<'t>, Problem> {
         let Some(at) = rule.get(key) else { return Ok(Conditions::default()) };
+        let excludes = key == "excludes";
         let mut found = Conditions::default();
         let words = |at: &At<'_, 't>| Ok(at.strings()?.into_iter().map(|w| w.0).collect());
         for (key, value) in at.members()? {
             match key.to_ascii_lowercase().as_str() {
                 "caps" => {
                     found.caps = words(&value)?;
-                    for cap in found.caps.iter().filter(|c| Capabilities::canonical(c) != Some(**c)) {
-                        collect.note(
-                            value.place(),
-                            format!("no process can have a capability called {cap:.40}"),
-                        );
+                    for cap in &found.caps {
+                        match Capabilities::canonical(cap) {
+                            Some(known) if known == *cap => {}
+                            Some(known) => collect.note(
+                                value.place(),
+                                format!("no process can have a capability called {cap:.40}, only {known}"),
+                            ),
+                            None => {
+                                let effect = if excludes { Effect::Weaker } else { Effect::Stricter };
+                                let known = Capabilities::all();
+                                collect.unknown("capability", cap, value.place(), effect, known.iter());
+                            }
+                        }
                     }
                 }
                 "arches" => found.arches = words(&value)?,
                 "minkernel" if kernel => found.min_kernel = min_kernel(&value)?,
-                _ => collect
-                    .note(value.place(), format!("the condition {key:.40} is not known here and ignored")),
+                _ => {
+                    let known: &[&str] =
+                        if kernel { &["caps", "arches", "minKernel"] } else { &["caps", "arches"] };
+                    profile::odd_key(key, "condition", value.place(), known, collect);
+                }
             }
         }
         Ok(found)

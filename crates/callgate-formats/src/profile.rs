@@ -238,19 +238,28 @@ pub(crate) fn without(action: Action, default: Action) -> Effect {
 
 fn odd_keys(at: &At<'_, '_>, known: &[&str], collect: &mut Collect) -> Result<(), Problem> {
     for (key, member, oddity) in at.oddities(known)? {
-        let shown: String = key.chars().take(60).collect();
-        let what = match (oddity, suggest::nearest(key, known.iter().copied())) {
+        match oddity {
             // By convention a comment.
-            (Oddity::Unknown, _) if key.starts_with('_') => continue,
-            (Oddity::Unknown, Some(near)) => {
-                format!("the key {shown} is not known here and ignored; did you mean {near}?")
+            Oddity::Unknown if key.starts_with('_') => {}
+            Oddity::Unknown => odd_key(key, "key", member.place(), known, collect),
+            Oddity::Overridden => {
+                collect.note(member.place(), format!("a later {key:.60} takes the place of this one"));
             }
-            (Oddity::Unknown, None) => format!("the key {shown} is not known here and ignored"),
-            (Oddity::Overridden, _) => format!("a later {shown} takes the place of this one"),
-        };
-        collect.note(member.place(), what);
+        }
     }
     Ok(())
+}
+
+/// A key that runtimes pass over. One that looks like a mistake for a known one is no small matter: what it
+/// was to say is lost.
+pub(crate) fn odd_key(key: &str, kind: &str, place: Place, known: &[&str], collect: &mut Collect) {
+    let what = format!("the {kind} {key:.60} is not known here and ignored");
+    match suggest::nearest(key, known.iter().copied()) {
+        Some(near) if near != "comment" => {
+            collect.loss(place, format!("{what}; did you mean {near}?"), Effect::Different);
+        }
+        _ => collect.note(place, what),
+    }
 }
 
 fn action(
@@ -315,7 +324,14 @@ fn errno<'p, 't>(
                 }
                 Err(_) => {
                     Errno::from_name(name)
-                        .ok_or_else(|| name_at.problem(format!("unknown error name {name:.40}")))?
+                        .ok_or_else(|| {
+                            let problem = name_at.problem(format!("unknown error name {name:.40}"));
+                            let names = (1..=133).filter_map(|n| Errno(n).name());
+                            match suggest::nearest(name, names) {
+                                Some(near) => problem.help(format!("did you mean {near}?")),
+                                None => problem,
+                            }
+                        })?
                         .0
                 }
             };

@@ -396,3 +396,33 @@ fn bare_error_numbers_are_the_hosts() {
     let again = callgate_formats::write(&policy, Format::Oci, &options).unwrap();
     assert!(again.text().unwrap().contains("\"defaultErrnoRet\": 89"));
 }
+
+/// Keys that runtimes pass over, and names they never meet: loud where they look like others.
+#[test]
+fn slips_of_the_pen() {
+    let profile = |rest: &str| {
+        let text = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", {rest} "syscalls": [{{"names": ["read"], "action": "SCMP_ACT_ALLOW"}}]}}"#
+        );
+        callgate_formats::read(&text, Format::Docker, &Options::new(Arch::X86_64)).unwrap()
+    };
+    let lost = profile(r#""syscals": [],"#).losses;
+    assert_eq!(
+        lost.iter().map(|l| l.to_string()).collect::<Vec<_>>(),
+        ["1:48: syscals: the key syscals is not known here and ignored; did you mean syscalls? (different)"]
+    );
+    for quiet in [r#""_syscalls": [],"#, r#""maintainer": "me","#, r#""comments": "x","#] {
+        assert_eq!(profile(quiet).losses, [], "{quiet}");
+    }
+    let rule = |condition: &str| {
+        let text = format!(
+            r#"{{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{{"names": ["read"], "action": "SCMP_ACT_ALLOW", {condition}}}]}}"#
+        );
+        let read = callgate_formats::read(&text, Format::Docker, &Options::new(Arch::X86_64));
+        read.map(|i| i.losses.len()).map_err(|e| e.to_string())
+    };
+    let unknown = rule(r#""excludes": {"caps": ["CAP_SYS_ADMN"]}"#).unwrap_err();
+    assert!(unknown.ends_with("unknown capability CAP_SYS_ADMN; did you mean CAP_SYS_ADMIN?"), "{unknown}");
+    assert_eq!(rule(r#""includes": {"cap": ["CAP_SYS_ADMIN"]}"#), Ok(1));
+    assert_eq!(rule(r#""includes": {"caps": ["CAP_SYS_ADMIN"]}"#), Ok(0));
+}

@@ -309,6 +309,11 @@ fn detect(name: &str, bytes: &[u8]) -> Result<(As, String), Failure> {
     }
     if found.as_ref().is_some_and(|f| f.container == Container::Binary) && !bytes.len().is_multiple_of(8) {
         let why = source::text(name, bytes).err().map_or_else(Vec::new, |e| e.messages);
+        let why = if why.is_empty() {
+            vec![format!("{name}: not text: it has bytes that no text has")]
+        } else {
+            why
+        };
         let len = bytes.len();
         return Err(Failure::input(format!(
             "{}; nor a program, whose {len} bytes would be a multiple of 8",
@@ -326,6 +331,14 @@ fn detect(name: &str, bytes: &[u8]) -> Result<(As, String), Failure> {
         }
         (Some(_), Some(found)) | (None, Some(found)) => (As::Program(Some(found.container)), found.why),
         (Some(program), None) => program,
+        (None, None)
+            if bytes.trim_ascii_start().starts_with(b"{") || bytes.trim_ascii_start().starts_with(b"[") =>
+        {
+            return Err(Failure::input(format!(
+                "{name}: JSON of no format known here: there is neither defaultAction nor linux.seccomp, nor are there \
+                 filters of threads; --from FORMAT says what it is"
+            )));
+        }
         (None, None) => (As::Policy(Format::Callgate), NOTHING_ELSE.into()),
     })
 }

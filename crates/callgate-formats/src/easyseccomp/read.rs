@@ -133,7 +133,13 @@ impl Words<'_> {
                 "syscall" => Variable::Syscall,
                 _ => match name.strip_prefix("arg").map(str::parse) {
                     Some(Ok(index @ 0..=5)) => Variable::Arg(index),
-                    _ => return Err(self.source.error(pos, format!("unknown variable ${name}"))),
+                    _ => {
+                        let mut problem = self.source.problem(pos, format!("unknown variable ${name}"));
+                        if let Some(near) = suggest::nearest(&name, ["syscall", "arch"]) {
+                            problem = problem.help(format!("did you mean ${near}?"));
+                        }
+                        return Err(problem.into());
+                    }
                 },
             },
             _ => return Err(self.source.error(pos, "expected $syscall, $arch or $arg0 to $arg5")),

@@ -7,8 +7,13 @@ use crate::import::{Collect, Effect};
 use crate::options::Options;
 use crate::place::Error;
 use crate::scan::{Pos, Source};
+use crate::suggest;
 use callgate::{Action, Arch, Call, Cond, Errno, Policy, Rule, Syscall};
 use std::collections::BTreeMap;
+
+/// The actions of a line, as words.
+const ACTIONS: [&str; 9] =
+    ["allow", "kill", "kill-process", "kill-thread", "trap", "trace", "log", "user-notify", "return"];
 
 /// How deep files may include each other (the compiler's own bound).
 const MAX_INCLUDE_DEPTH: u32 = 10;
@@ -111,7 +116,8 @@ impl Reader<'_> {
                     (Kind::Action, "user-notify") => Action::Notify(0),
                     _ => {
                         let what = format!("`{}` cannot be the default action", token.text);
-                        return Err(words.source.error(token.pos, what));
+                        let help = "it is kill, kill-process, kill-thread, trap or user-notify";
+                        return Err(words.source.problem(token.pos, what).help(help).into());
                     }
                 };
                 Ok(())
@@ -344,7 +350,11 @@ impl Reader<'_> {
             }
             _ => {
                 let what = format!("expected a condition or an action, not `{}`", token.text);
-                return Err(words.source.error(token.pos, what));
+                let mut problem = words.source.problem(token.pos, what);
+                if let Some(near) = suggest::nearest(token.text, ACTIONS) {
+                    problem = problem.help(format!("did you mean {near}?"));
+                }
+                return Err(problem.into());
             }
         })
     }

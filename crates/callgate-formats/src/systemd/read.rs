@@ -17,9 +17,16 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     let assignments = unit::assignments(&files, &mut collect)?;
     let settings = settings::settings(&assignments, &files, options.host, &mut collect);
     collect.check()?;
+    // What systemd passes over may be what the author meant.
+    let passed_over =
+        collect.losses.iter().map(|l| &l.what).chain(collect.notes.iter().map(|n| &n.what)).next().cloned();
     let policies = filters::filters(&settings, &files, options, &mut collect);
     if policies.is_empty() {
-        return Err(files.error(Spot::default(), "no setting of this unit adds a system-call filter"));
+        let problem = files.problem(Spot::default(), "no setting of this unit adds a system-call filter");
+        return Err(match passed_over {
+            Some(what) => problem.help(what).into(),
+            None => problem.into(),
+        });
     }
     let mut import = Import::several(Format::Systemd, policies, collect);
     import.stack = true;

@@ -72,6 +72,25 @@ pub(super) const SWITCHES: &[&str] = &[
     "PrivateDevices",
 ];
 
+/// The settings that add a filter or change one.
+fn ours() -> impl Iterator<Item = &'static str> {
+    const LISTS: [&str; 6] = [
+        "SystemCallFilter",
+        "SystemCallLog",
+        "SystemCallErrorNumber",
+        "SystemCallArchitectures",
+        "RestrictAddressFamilies",
+        "RestrictNamespaces",
+    ];
+    LISTS.into_iter().chain(SWITCHES.iter().copied())
+}
+
+/// Whether a setting nobody here knows is a slip of the pen: systemd passes over it, and what it was to
+/// filter stays open. Settings of systemd that are alike by chance are none.
+fn looks_like_ours(key: &str) -> bool {
+    !["ProtectProc", "ProtectHome"].contains(&key) && suggest::nearest(key, ours()).is_some()
+}
+
 /// The sections whose settings concern processes.
 const SECTIONS: &[&str] = &["Service", "Socket", "Mount", "Swap", "Scope"];
 
@@ -91,8 +110,11 @@ pub(super) fn settings(
                     "nspawn's SystemCallFilter= changes a list built into nspawn, it is no filter by itself";
                 reader.collect.problem(source.problem(a.pos, what));
             } else if is_ours {
-                let what = format!("{} has no effect in section [{}]", a.key, a.section);
-                reader.collect.note(source.place(a.pos), what);
+                let mut what = format!("{} has no effect in section [{}]", a.key, a.section);
+                if let Some(near) = suggest::nearest(&a.section, SECTIONS.iter().copied()) {
+                    what += &format!("; did you mean [{near}]?");
+                }
+                reader.collect.loss(source.place(a.pos), what, Effect::None);
             }
             continue;
         }
@@ -115,19 +137,8 @@ pub(super) fn settings(
             key => {
                 if let Some(switch) = SWITCHES.iter().find(|s| **s == key) {
                     reader.switch(switch, a);
-                } else if is_ours {
-                    let what = format!("unknown setting {key}");
-                    let mut problem = source.problem(a.pos, what);
-                    let known = [
-                        "SystemCallFilter",
-                        "SystemCallLog",
-                        "SystemCallErrorNumber",
-                        "SystemCallArchitectures",
-                    ];
-                    if let Some(near) = suggest::nearest(key, known) {
-                        problem = problem.help(format!("did you mean {near}?"));
-                    }
-                    reader.collect.problem(problem);
+                } else if is_ours || looks_like_ours(key) {
+                    reader.unknown("setting", key, a.pos, Effect::Weaker, ours());
                 }
             }
         }

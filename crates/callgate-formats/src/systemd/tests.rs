@@ -131,6 +131,22 @@ fn errors() {
     );
     assert_eq!(error("SystemCallArchitectures=amd64"), "2:1: unknown architecture amd64");
     assert_eq!(error("LockPersonality=maybe"), "2:1: unknown boolean maybe");
+    assert_eq!(
+        error("SystemCallFilter=read\nLockPersonalty=yes"),
+        "3:1: unknown setting LockPersonalty; did you mean LockPersonality?"
+    );
+    assert_eq!(
+        import("SystemCallFilter=read\nProtectProc=invisible\nProtectHome=yes\nProtectSystem=1").losses.len(),
+        1
+    );
+    let elsewhere = |text| read(text, &Options::new(Arch::X86_64)).unwrap_err().to_string();
+    assert_eq!(
+        elsewhere("[Sevice]\nSystemCallFilter=read"),
+        "no setting of this unit adds a system-call filter; SystemCallFilter has no effect in section [Sevice]; did \
+         you mean [Service]?"
+    );
+    assert!(elsewhere("SystemCallFilter=read").ends_with("before the first section; systemd skips it"));
+    assert!(read("\u{feff}[Service]\nSystemCallFilter=~read", &Options::new(Arch::X86_64)).is_ok());
     assert!(error("SystemCallErrorNumber=0").contains("would let denied calls succeed"));
     assert_eq!(error("Type=simple"), "no setting of this unit adds a system-call filter");
 }

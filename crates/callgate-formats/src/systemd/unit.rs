@@ -38,6 +38,8 @@ fn of_file(
     let mut lines = files.lines(file);
     while let Some((number, first)) = lines.next() {
         let pos = Spot { file, pos: Pos { line: number, col: 1 } };
+        // systemd passes over a byte-order mark.
+        let first = if number == 1 { first.trim_start_matches('\u{feff}') } else { first };
         let text = first.trim();
         if text.is_empty() || text.starts_with(['#', ';']) {
             continue;
