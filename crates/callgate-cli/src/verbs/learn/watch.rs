@@ -21,6 +21,7 @@ pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
     callgate::Policy::parse(&format!("default {}\n", args.default))
         .map_err(|_| Failure::input(format!("--default {}: no action", args.default)))?;
     present(args)?;
+    write::possible(args)?;
     for path in [args.record.as_deref(), args.output.output.as_deref()].into_iter().flatten() {
         writable(path)?;
     }
