@@ -83,7 +83,7 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             br#"{"format":"callgate-recording","runs":["a","b"],"version":1}
 {"arch":"x86_64","args":[],"call":"read","counts":{"a":3},"nr":0,"program":"/bin/sh","thread":"sh"}
 {"arch":"x86_64","args":[2,1],"call":"socket","counts":{"a":1,"b":2},"nr":41,"program":"/bin/sh","thread":"sh"}
-{"arch":"x86_64","args":null,"call":"ioctl","counts":{"b":900},"nr":16,"program":"/bin/sh","thread":"sh"}
+{"arch":"x86_64","args":null,"call":"ioctl","counts":{"b":900},"denied":true,"nr":16,"program":"/bin/sh","thread":"sh"}
 {"arch":"x86_64","args":[],"call":"read","counts":{"a":7},"nr":0,"program":"/bin/sh","thread":"sh"}
 {"arch":"aarch64","args":[],"call":null,"counts":{"b":1},"nr":9999,"program":"","thread":"\u001b"}
 {"end":5}

@@ -210,6 +210,9 @@ pub(crate) struct Learn {
     /// Permit whole groups of which at least half was seen; a comment says what was not
     #[arg(long, visible_alias = "generalize")]
     pub(crate) generalise: bool,
+    /// Show every rule with its evidence at the terminal, and ask whether to keep it
+    #[arg(long, conflicts_with_all = ["confirm", "format"])]
+    pub(crate) review: bool,
     /// Write the policy in another notation, as `convert --to` does, if that permits no more and nothing less than
     /// was seen; what differs otherwise is told
     #[arg(long, value_name = "FORMAT", value_parser = crate::input::from)]

@@ -99,8 +99,11 @@ fn no_call_of_a_million_is_lost() {
 
 /// The program, waiting for a line.
 fn waiting(program: &str) -> Child {
-    let mut child =
-        Command::new(program).arg("wait").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = Command::new(program);
+    ready(command.arg("wait").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
+}
+
+fn ready(mut child: Child) -> Child {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
@@ -137,6 +140,18 @@ fn a_running_process_and_its_children_are_watched() {
     assert!(said.contains("learning by eBPF, until the process ends"), "{said}");
     assert!(policy.contains(&format!("allow getppid  # 1500 times by {program}\n")), "{policy}");
     assert!(!policy.contains("execve"), "{policy}");
+
+    // What a filter denies is seen as well.
+    let policy = "arch x86_64\ndefault allow\nerrno(EPERM) getppid\n";
+    let policy = folder.file("narrow.cg", policy.as_bytes());
+    let mut child = callgate(&["run", "--exec", &policy, "--", &program, "wait"]);
+    let child = ready(child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut learn = callgate(&["learn", "--pid", &child.id().to_string()]);
+    let learn = learn.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (_, healed) = let_go(learn, child);
+    let line = format!("allow getppid  # 1500 times by {program}, each time denied\n");
+    assert!(healed.contains(&line), "{healed}");
+    assert_eq!(healed.matches("denied").count(), 1, "{healed}");
 
     // Nobody of that number.
     let output = callgate(&["learn", "--pid", &pid]).output().unwrap();

@@ -1,9 +1,9 @@
 //! Counting calls in the kernel.
 #![cfg(target_arch = "x86_64")]
 
-use callgate_abi::{Arch, Syscall};
+use callgate_abi::{Action, Arch, Errno, Insn, Syscall, insn::op};
 use callgate_sys::bpf::{Counted, Counter, Target};
-use callgate_sys::{Command, Error};
+use callgate_sys::{Command, Error, Flags};
 use std::time::Duration;
 
 fn wanted(call: Syscall, _: Arch) -> Vec<(usize, u32)> {
@@ -15,8 +15,8 @@ fn wanted(call: Syscall, _: Arch) -> Vec<(usize, u32)> {
 }
 
 /// Counts, or says that it cannot.
-fn counter(target: Target<'_>) -> Option<Counter> {
-    match Counter::start(target, &wanted) {
+fn counter(target: Target<'_>, denied: bool) -> Option<Counter> {
+    match Counter::start(target, &wanted, denied) {
         Ok(counter) => Some(counter),
         Err(e @ (Error::Call { errno: libc::EPERM, .. } | Error::Refused { .. })) => {
             eprintln!("skipped: {e}");
@@ -35,7 +35,7 @@ fn of<'a>(counts: &'a [Counted], name: &str) -> Vec<&'a Counted> {
 fn a_command_is_counted_from_its_execution_on() {
     let script = "umask 027; /bin/true; (umask 026; /bin/true)";
     let child = Command::new(&["/bin/sh", "-c", script]).unwrap().hold().spawn().unwrap();
-    let Some(counter) = counter(Target::Command(child.pid())) else {
+    let Some(counter) = counter(Target::Command(child.pid()), false) else {
         child.kill();
         return;
     };
@@ -60,7 +60,7 @@ fn a_command_is_counted_from_its_execution_on() {
 #[test]
 fn a_process_is_counted_from_now_on() {
     // This one: threads of it as well.
-    let Some(counter) = counter(Target::Process(std::process::id() as i32)) else { return };
+    let Some(counter) = counter(Target::Process(std::process::id() as i32), false) else { return };
     let before: u64 = of(&counter.counts().unwrap(), "socket").iter().map(|c| c.count).sum();
     let call = || std::net::UdpSocket::bind("127.0.0.1:0").map(drop).unwrap();
     std::thread::scope(|scope| {
@@ -76,4 +76,38 @@ fn a_process_is_counted_from_now_on() {
     assert!(sockets.iter().any(|c| c.call.args[..2] == [2, 2 | 0o2000000]), "{sockets:?}");
     let exe = std::env::current_exe().unwrap();
     assert!(counts.iter().any(|c| c.caller.program.as_ref() == Some(&exe)), "{counts:?}");
+}
+
+#[test]
+fn denied_calls_are_counted_apart() {
+    // `umask` gets an error, all else is executed.
+    let program = [
+        Insn::stmt(op::LD_ABS, 0),
+        Insn::jump(op::JEQ_K, libc::SYS_umask as u32, 0, 1),
+        Insn::stmt(op::RET_K, Action::Errno(Errno::EPERM).to_ret()),
+        Insn::stmt(op::RET_K, Action::ALLOW.to_ret()),
+    ];
+    let script = "umask 027; (umask 026); cd /; /bin/true; (umask 026)";
+    let command = Command::new(&["/bin/sh", "-c", script]).unwrap().filter(&program, Flags::NEW);
+    let child = command.hold().spawn().unwrap();
+    let Some(counter) = counter(Target::Command(child.pid()), true) else {
+        child.kill();
+        return;
+    };
+    child.release();
+    child.wait().unwrap();
+    while counter.is_populated().unwrap() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let counts = counter.counts().unwrap();
+    let count = |name: &str, denied: bool| {
+        of(&counts, name).iter().filter(|c| c.denied == denied).map(|c| c.count).sum::<u64>()
+    };
+    assert!(count("umask", true) >= 3 && count("umask", false) == 0, "{counts:?}");
+    assert_eq!((count("chdir", true), count("chdir", false)), (0, 1), "{counts:?}");
+    let masks: Vec<u64> = of(&counts, "umask").iter().map(|c| c.call.args[0]).collect();
+    assert!(masks.contains(&0o27) && masks.contains(&0o26), "{masks:?}");
+    // Nothing else was denied: not what began before, nor new processes and programs.
+    let others = counts.iter().filter(|c| c.denied && !of(&counts, "umask").contains(c));
+    assert_eq!(others.collect::<Vec<_>>(), Vec::<&Counted>::new());
 }

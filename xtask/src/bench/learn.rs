@@ -53,7 +53,7 @@ type Load = (&'static str, Vec<String>);
 pub(super) fn print() -> Result<()> {
     let root = files::root();
     let mut build = Command::new("cargo");
-    build.args(["build", "--release", "-q", "-p", "callgate-cli"]).current_dir(&root);
+    build.args(["build", "--release", "-q", "-p", "callgate-cli"]).current_dir(root);
     if !build.status().map_err(|e| e.to_string())?.success() {
         return Err("callgate does not build".to_owned());
     }

@@ -41,6 +41,8 @@ pub struct Counted {
     pub caller: Caller,
     /// The call; arguments that do not matter are 0.
     pub call: SeccompData,
+    /// Whether a filter answered it, so that it was not executed.
+    pub denied: bool,
     /// How often.
     pub count: u64,
 }
@@ -51,19 +53,19 @@ pub struct Counter {
     programs: Map,
     calls: Map,
     lost: Map,
-    _arguments: Map,
+    _others: (Map, Option<Map>),
     places: Vec<(Arch, u32, Vec<usize>)>,
     _attached: Vec<OwnedFd>,
 }
 
 impl Counter {
-    /// Start counting.
+    /// Start counting; with `denied`, also the calls that filters answer, at some cost.
     ///
     /// # Errors
     ///
     /// `EPERM` without `CAP_BPF` and `CAP_PERFMON`; [`Error::Refused`] where the kernel does not describe its
     /// structures, in a pid namespace of one's own, and on other machines than x86_64.
-    pub fn start(target: Target<'_>, wanted: Wanted<'_>) -> Result<Counter, Error> {
+    pub fn start(target: Target<'_>, wanted: Wanted<'_>, denied: bool) -> Result<Counter, Error> {
         if !cfg!(target_arch = "x86_64") {
             return Err(Error::Refused { what: "counting in the kernel is known for x86_64 only" });
         }
@@ -78,6 +80,7 @@ impl Counter {
         let calls = Map::hash(KEY, 8, CALLS)?;
         let lost = Map::array(LOST)?;
         let arguments = Map::array(2 * NUMBERS * 4)?;
+        let inside = if denied { Some(Map::hash(4, 4, PROCESSES)?) } else { None };
         let places = table(&arguments, wanted)?;
         let maps = Maps {
             scope: scope.fd(),
@@ -85,19 +88,30 @@ impl Counter {
             calls: calls.fd(),
             arguments: arguments.fd(),
             lost: lost.fd(),
+            inside: inside.as_ref().map(Map::fd),
         };
         let whom = match target {
             Target::Command(_) | Target::Process(_) => Scope::Processes,
             Target::Cgroup(folder) => cgroup(folder)?,
         };
-        let mut counter =
-            Counter { scope, programs, calls, lost, _arguments: arguments, places, _attached: Vec::new() };
+        let mut counter = Counter {
+            scope,
+            programs,
+            calls,
+            lost,
+            _others: (arguments, inside),
+            places,
+            _attached: Vec::new(),
+        };
         let bad = Error::Refused { what: "a program has a jump that is too long" };
-        let tracepoints = [
+        let mut tracepoints = vec![
             (c"sched_process_fork", programs::fork(&maps, &offsets)),
             (c"sched_process_exec", programs::exec(&maps, &offsets, whom)),
             (c"sys_enter", programs::enter(&maps, &offsets, whom)),
         ];
+        if denied {
+            tracepoints.push((c"sys_exit", programs::leave(&maps, &offsets, whom)));
+        }
         match target {
             Target::Command(pid) => counter.watch(pid, 0)?,
             Target::Process(pid) => {
@@ -148,7 +162,10 @@ impl Counter {
             };
             let word = |at: usize| key.get(at..)?.first_chunk::<4>().map(|b| u32::from_ne_bytes(*b));
             let double = |at: usize| key.get(at..)?.first_chunk::<8>().map(|b| u64::from_ne_bytes(*b));
-            let (Some(compat), Some(nr), Some(program)) = (word(0), word(4), word(8)) else { continue };
+            let (Some(compat), Some(nr), Some(program), Some(denied)) = (word(0), word(4), word(8), word(12))
+            else {
+                continue;
+            };
             let token = if compat == 0 { Arch::X86_64.token() } else { Arch::X86.token() };
             let mut call = SeccompData { nr, arch: token, ..SeccompData::default() };
             let arch = if compat == 0 { Arch::X86_64 } else { Arch::X86 };
@@ -158,7 +175,7 @@ impl Counter {
             }
             let comm = key.get(32..).unwrap_or_default();
             let caller = Caller { pid: 0, tid: 0, comm: text(comm), program: self.program(program)? };
-            all.push(Counted { caller, call, count });
+            all.push(Counted { caller, call, denied: denied != 0, count });
         }
         Ok(all)
     }

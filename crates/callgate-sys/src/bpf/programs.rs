@@ -11,7 +11,7 @@ use super::code::{Alu, Code, FP, Helper, Label, Size, Test};
 
 /// Length of a path with its end; longer ones are cut.
 pub(super) const PATH: usize = 128;
-/// `struct` of a counted call: architecture, number, program, none, two arguments, the thread's name.
+/// A counted call: convention, number, program, whether it was denied, two arguments, the thread's name.
 pub(super) const KEY: usize = 48;
 /// How many numbers there are arguments for; twice, for the 32-bit convention has numbers of its own.
 pub(super) const NUMBERS: usize = 1024;
@@ -25,6 +25,8 @@ pub(super) struct Maps {
     pub(super) calls: i32,
     pub(super) arguments: i32,
     pub(super) lost: i32,
+    /// By thread, whether it is in a call; `None` where denied calls are not asked for.
+    pub(super) inside: Option<i32>,
 }
 
 /// Where the kernel's structures keep what the programs read.
@@ -73,18 +75,14 @@ fn lose(code: &mut Code, maps: &Maps) {
     code.atomic_add(1, 0, 2);
 }
 
-/// At `sys_enter(regs, id)`: count the call.
-pub(super) fn enter(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
-    /// `TS_COMPAT`, `arch/x86/include/asm/thread_info.h`.
-    const COMPAT: i32 = 2;
-    const AT: i16 = -64;
-    let mut code = Code::default();
-    let (out, known, counted, full) = (code.label(), code.label(), code.label(), code.label());
-    code.mov(6, 1);
-    // r9: the program.
+/// Where the key of a counted call is put together.
+const AT: i16 = -64;
+
+/// Puts the number of the program into r9, if the current process is in scope and counted; jumps to `out` if not.
+fn in_scope(code: &mut Code, maps: &Maps, scope: Scope, out: Label) {
     match scope {
         Scope::Processes => {
-            look_up(&mut code, maps, out);
+            look_up(code, maps, out);
             code.load(Size::Word, 9, 0, 0);
             code.jump_if(Test::Eq, 9, 0, out);
         }
@@ -95,17 +93,94 @@ pub(super) fn enter(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
             code.jump_if_reg(Test::Ne, 0, 1, out);
             let unknown = code.label();
             code.mov_imm(9, 0);
-            look_up(&mut code, maps, unknown);
+            look_up(code, maps, unknown);
             code.load(Size::Word, 9, 0, 0);
             code.place(unknown);
         }
     }
+}
+
+/// Puts the number of the current thread at `FP - 4`.
+fn thread(code: &mut Code) {
+    code.call(Helper::PidTgid);
+    code.store(Size::Word, FP, -4, 0);
+}
+
+/// At `sys_enter(regs, id)`: count the call.
+pub(super) fn enter(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
+    let mut code = Code::default();
+    let out = code.label();
+    code.mov(6, 1);
+    in_scope(&mut code, maps, scope, out);
+    if let Some(inside) = maps.inside {
+        thread(&mut code);
+        code.store_imm(Size::Word, FP, -8, 1);
+        update(&mut code, inside, -4, -8);
+    }
+    code.load(Size::Double, 8, 6, 8);
+    count(&mut code, maps, offsets, false, out)?;
+    code.finish()
+}
+
+/// At `sys_exit(regs, ret)`: count the call if it has not begun. A filter is asked before `sys_enter`, and what it
+/// answers itself only comes by here: an error, or the call's own number after a trap.
+pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
+    /// `orig_ax` in `struct pt_regs`.
+    const NUMBER: i32 = 15 * 8;
+    let mut code = Code::default();
+    let (out, first, denied) = (code.label(), code.label(), code.label());
+    let inside = maps.inside?;
+    code.mov(6, 1);
+    in_scope(&mut code, maps, scope, out);
+    thread(&mut code);
+    code.load_map(1, inside);
+    code.mov(2, FP);
+    code.alu_imm(Alu::Add, 2, -4);
+    code.call(Helper::Lookup);
+    // A thread that was in a call when counting began, or has just been made.
+    code.jump_if(Test::Eq, 0, 0, first);
+    code.load(Size::Word, 1, 0, 0);
+    code.jump_if(Test::Eq, 1, 0, denied);
+    code.store_imm(Size::Word, 0, 0, 0);
+    code.jump(out);
+    code.place(first);
+    code.store_imm(Size::Word, FP, -8, 0);
+    update(&mut code, inside, -4, -8);
+    code.jump(out);
+    code.place(denied);
+    code.load(Size::Double, 3, 6, 0);
+    code.alu_imm(Alu::Add, 3, NUMBER);
+    code.mov(1, FP);
+    code.alu_imm(Alu::Add, 1, -8);
+    code.mov_imm(2, 8);
+    code.call(Helper::ReadKernel);
+    code.load(Size::Double, 8, FP, -8);
+    // A program executed by another thread than the first comes by here with a number it had not before: it
+    // has succeeded. Errors are numbers from -4095 on.
+    let counts = code.label();
+    code.load(Size::Double, 1, 6, 8);
+    code.jump_if_reg(Test::Eq, 1, 8, counts);
+    code.jump_if(Test::Ge, 1, -4095, counts);
+    code.jump(out);
+    code.place(counts);
+    // No call at all: a tracer's doing.
+    code.jump_if(Test::Eq, 8, -1, out);
+    count(&mut code, maps, offsets, true, out)?;
+    code.finish()
+}
+
+/// Counts the call with the number in r8 and the registers at the first argument of the tracepoint, whose
+/// arguments are at r6, for the program in r9; places `out`, and ends.
+fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Label) -> Option<()> {
+    /// `TS_COMPAT`, `arch/x86/include/asm/thread_info.h`.
+    const COMPAT: i32 = 2;
+    let (known, counted, full) = (code.label(), code.label(), code.label());
     // The key at FP - 64, r8: the number with the convention, for `arguments`.
     for at in (0..KEY as i16).step_by(8) {
         code.store_imm(Size::Double, FP, AT + at, 0);
     }
     code.store(Size::Word, FP, AT + 8, 9);
-    code.load(Size::Double, 8, 6, 8);
+    code.store_imm(Size::Word, FP, AT + 12, i32::from(denied));
     code.store(Size::Word, FP, AT + 4, 8);
     code.call(Helper::Task);
     code.mov(3, 0);
@@ -187,10 +262,10 @@ pub(super) fn enter(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
     code.place(counted);
     code.exit();
     code.place(full);
-    lose(&mut code, maps);
+    lose(code, maps);
     code.place(out);
     code.exit();
-    code.finish()
+    Some(())
 }
 
 /// At `sched_process_exec(task, old_pid, bprm)`: the process counts from here on, under the program's path.

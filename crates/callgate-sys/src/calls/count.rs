@@ -29,7 +29,7 @@ pub struct Tally {
 }
 
 /// Run `command` to the end of it and of all its descendants, unfiltered and not stopped, while the kernel counts
-/// the calls it makes after it was executed. `ready` is called when counting has begun, before the command does.
+/// the calls it makes after it was executed, with `denied` also those that filters answer. `ready` is called when counting has begun, before the command does.
 ///
 /// Signals and job control work as with [`Command::forward_signals`], until the command itself has ended. When
 /// this process dies, so does the command, and counting ends; its descendants go on.
@@ -40,11 +40,12 @@ pub struct Tally {
 pub fn count_calls(
     command: Command<'_>,
     wanted: Wanted<'_>,
+    denied: bool,
     ready: &mut dyn FnMut(),
     totals: Totals<'_>,
 ) -> Result<(Outcome, Tally), Failure> {
     let child = command.hold().die_with_parent().forward_signals().spawn()?;
-    let counter = match Counter::start(Target::Command(child.pid()), wanted) {
+    let counter = match Counter::start(Target::Command(child.pid()), wanted, denied) {
         Ok(counter) => counter,
         Err(e) => {
             child.kill();
@@ -82,7 +83,7 @@ pub fn count_calls(
     Ok((outcome?, Tally { lost: counter.lost()? }))
 }
 
-/// Count the calls of what is running already, from now on, until it has ended, until `patience` is over, or
+/// Count the calls of what is running already, with `denied` also those that filters answer, from now on, until it has ended, until `patience` is over, or
 /// until this process is interrupted (`SIGINT`, `SIGTERM`, `SIGHUP`), which then only ends the counting.
 ///
 /// # Errors
@@ -91,6 +92,7 @@ pub fn count_calls(
 pub fn count_running(
     target: Target<'_>,
     wanted: Wanted<'_>,
+    denied: bool,
     patience: Option<Duration>,
     totals: Totals<'_>,
 ) -> Result<Tally, Error> {
@@ -98,7 +100,7 @@ pub fn count_running(
     let old = Mask::none().set();
     let mask = interrupts.iter().fold(old, |mask, signal| mask.with(*signal));
     mask.set();
-    let done = count_until(target, wanted, patience, totals, &interrupts);
+    let done = count_until(target, wanted, denied, patience, totals, &interrupts);
     old.set();
     done
 }
@@ -106,11 +108,12 @@ pub fn count_running(
 fn count_until(
     target: Target<'_>,
     wanted: Wanted<'_>,
+    denied: bool,
     patience: Option<Duration>,
     totals: Totals<'_>,
     interrupts: &[i32],
 ) -> Result<Tally, Error> {
-    let counter = Counter::start(target, wanted)?;
+    let counter = Counter::start(target, wanted, denied)?;
     let wanted = interrupts.iter().fold(Mask::none(), |mask, signal| mask.with(*signal));
     let (start, mut last) = (Instant::now(), Instant::now());
     loop {

@@ -18,6 +18,8 @@ const PROT_EXEC: u64 = 4;
 #[derive(Default)]
 pub(super) struct Evidence {
     count: u64,
+    /// How many of them a filter answered.
+    denied: u64,
     runs: BTreeSet<String>,
     programs: BTreeSet<String>,
     /// The values seen; `None` once there were too many.
@@ -39,6 +41,9 @@ pub(super) fn gather(recording: &Recording) -> Known {
         let fresh = || Evidence { values: Some(BTreeSet::new()), ..Evidence::default() };
         let evidence = seen.entry(key.arch).or_default().entry(call).or_insert_with(fresh);
         evidence.count = counts.values().fold(evidence.count, |sum, n| sum.saturating_add(*n));
+        if key.denied {
+            evidence.denied = counts.values().fold(evidence.denied, |sum, n| sum.saturating_add(*n));
+        }
         evidence.runs.extend(counts.keys().cloned());
         evidence.programs.insert(key.program.clone());
         match (&mut evidence.values, &key.args) {
@@ -64,6 +69,11 @@ impl Evidence {
         };
         let by = if program.is_empty() { String::new() } else { format!(" by {program}{more}") };
         let seen = if runs > 1 { format!(", seen {}/{runs}", self.runs.len()) } else { String::new() };
+        let denied = match self.denied {
+            0 => String::new(),
+            n if n == self.count => ", each time denied".to_owned(),
+            n => format!(", denied {n} times"),
+        };
         let listed = |(_, shape): &(usize, Shape)| matches!(shape, Shape::Listed | Shape::Masked(..));
         let unstable = match &self.values {
             None => ", with too many different arguments to list",
@@ -72,7 +82,7 @@ impl Evidence {
             }
             Some(_) => "",
         };
-        format!("{times}{by}{seen}{unstable}")
+        format!("{times}{by}{denied}{seen}{unstable}")
     }
 
     /// The condition on a call's arguments, constants by name if so wanted; empty where there is none to make.

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use callgate_abi::SeccompData;
-
 use super::lines;
-use super::recording::{Key, Recording};
+use super::recording::{Event, Key, Recording};
 
 /// A recording of one run and, if wanted, where its lines go. The line of a call is written when the call is
 /// first seen. How often it was made is written by [`Journal::checkpoint`], in further lines of the same call:
@@ -35,14 +33,14 @@ impl<W: Write> Journal<W> {
         Ok(Journal { run: run.to_owned(), recording, out, written: BTreeMap::new(), lines: 0 })
     }
 
-    /// Count a call that was made `times` times. `false` for one of an unknown architecture, which is not counted.
+    /// Count calls. `false` for those of an unknown architecture, which are not counted.
     ///
     /// # Errors
     ///
-    /// As [`Journal::new`]; it is counted all the same.
-    pub fn count(&mut self, program: &str, thread: &str, call: &SeccompData, times: u64) -> io::Result<bool> {
-        match self.recording.note(&self.run, program, thread, call, times) {
-            Some((key, true)) => self.write(key, times).map(|()| true),
+    /// As [`Journal::new`]; they are counted all the same.
+    pub fn count(&mut self, event: &Event<'_>) -> io::Result<bool> {
+        match self.recording.note(&self.run, event) {
+            Some((key, true)) => self.write(key, event.times).map(|()| true),
             Some((_, false)) => Ok(true),
             None => Ok(false),
         }

@@ -37,10 +37,13 @@ pub(super) fn first(runs: &BTreeSet<String>) -> String {
 /// The line of one call.
 pub(super) fn call(key: &Key, counts: &BTreeMap<String, u64>) -> String {
     let name = Syscall::from_number(key.arch, key.nr).map(Syscall::name);
-    let line = json!({
+    let mut line = json!({
         "arch": key.arch.name(), "nr": key.nr, "call": name, "program": key.program,
         "thread": key.thread, "args": key.args, "counts": counts,
     });
+    if key.denied {
+        line["denied"] = json!(true);
+    }
     format!("{line}\n")
 }
 
@@ -148,5 +151,9 @@ fn entry(value: &Value, runs: &BTreeSet<String>) -> Result<(Key, BTreeMap<String
         counts.insert(run.clone(), n.as_u64().ok_or("a count is no number")?);
     }
     let (program, thread) = (text("program")?.to_owned(), text("thread")?.to_owned());
-    Ok((Key { arch, nr, program, thread, args }, counts))
+    let denied = match &value["denied"] {
+        Value::Null => false,
+        denied => denied.as_bool().ok_or("`denied` is neither true nor false")?,
+    };
+    Ok((Key { arch, nr, program, thread, denied, args }, counts))
 }

@@ -11,4 +11,4 @@ mod recording;
 pub use draft::{Draft, DraftError, Style, draft, permits};
 pub use journal::Journal;
 pub use lines::ReadError;
-pub use recording::{Key, Recording, arguments_of};
+pub use recording::{Event, Key, Recording, arguments_of};

@@ -21,8 +21,25 @@ pub struct Key {
     pub program: String,
     /// The thread's name.
     pub thread: String,
+    /// Whether a filter answered the call, so that it was not executed.
+    pub denied: bool,
     /// The values of the arguments that matter, in their order; `None` where there were too many to keep.
     pub args: Option<Vec<u64>>,
+}
+
+/// Calls of one kind, as they are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event<'a> {
+    /// The path of the program; empty where it is not known.
+    pub program: &'a str,
+    /// The thread's name.
+    pub thread: &'a str,
+    /// The call.
+    pub call: &'a SeccompData,
+    /// Whether a filter answered it.
+    pub denied: bool,
+    /// How often it was made.
+    pub times: u64,
 }
 
 /// Calls and how often each was made in which run.
@@ -43,18 +60,13 @@ impl Recording {
 
     /// Count one call of run `run`. A call of an unknown architecture is not counted: `false`.
     pub fn count(&mut self, run: &str, program: &str, thread: &str, call: &SeccompData) -> bool {
-        self.note(run, program, thread, call, 1).is_some()
+        self.note(run, &Event { program, thread, call, denied: false, times: 1 }).is_some()
     }
 
-    /// The same for several calls; returns what they were counted by and whether it is the first such call of that run.
-    pub(super) fn note(
-        &mut self,
-        run: &str,
-        program: &str,
-        thread: &str,
-        call: &SeccompData,
-        times: u64,
-    ) -> Option<(Key, bool)> {
+    /// The same for several calls; returns what they were counted by and whether they are the first such of that
+    /// run.
+    pub(super) fn note(&mut self, run: &str, event: &Event<'_>) -> Option<(Key, bool)> {
+        let Event { program, thread, call, denied, times } = *event;
         let arch = Arch::of_call(call.arch, call.nr)?;
         let name = Syscall::from_number(arch, call.nr);
         let wanted = name.map_or(&[][..], |c| arguments::of(c.name()));
@@ -63,7 +75,8 @@ impl Recording {
             call.args.get(index).copied().unwrap_or(0) & u64::MAX.checked_shr(64 - bits).unwrap_or(0)
         };
         let args = Some(wanted.iter().map(|(index, _)| value(*index)).collect());
-        let mut key = Key { arch, nr: call.nr, program: program.to_owned(), thread: thread.to_owned(), args };
+        let (program, thread) = (program.to_owned(), thread.to_owned());
+        let mut key = Key { arch, nr: call.nr, program, thread, denied, args };
         if !self.calls.contains_key(&key) {
             let any = Key { args: None, ..key.clone() };
             if self.values.get(&any).is_some_and(|n| *n >= MOST_VALUES) {

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod recorder;
+mod review;
 mod watch;
 mod write;
 
@@ -17,6 +18,7 @@ pub(crate) fn learn(args: &Learn, say: &Say) -> Outcome {
     if args.merge.is_empty() {
         return watch::watch(args, say);
     }
+    write::possible(args)?;
     let mut all = Recording::default();
     for path in &args.merge {
         let name = path.display();

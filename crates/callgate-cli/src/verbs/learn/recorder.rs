@@ -7,7 +7,7 @@ use callgate::abi::Arch;
 use callgate::{SeccompData, Syscall};
 use callgate_sys::bpf::Counted;
 use callgate_sys::calls::{Caller, Calls};
-use callgate_trace::learn::{Journal, Recording};
+use callgate_trace::learn::{Event, Journal, Recording};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -36,8 +36,8 @@ impl Write for Late {
     }
 }
 
-/// A thread's name and its program.
-type Who = (String, Option<PathBuf>);
+/// A thread's name, its program, and whether its calls were denied.
+type Who = (String, Option<PathBuf>, bool);
 
 /// Calls on their way into a recording.
 pub(super) struct Recorder {
@@ -141,19 +141,23 @@ impl Recorder {
 impl Recorder {
     /// Calls that the kernel counted, as often as they have been made so far.
     pub(super) fn totals(&mut self, counted: &[Counted]) {
-        for Counted { caller, call, count } in counted {
-            let who = (caller.comm.clone(), caller.program.clone());
+        // The kernel's order is that of no run.
+        let mut counted: Vec<&Counted> = counted.iter().collect();
+        let order = |c: &Counted| (c.caller.program.clone(), c.caller.comm.clone(), c.call.arch, c.call.nr);
+        counted.sort_by_cached_key(|c| (order(c), c.call.args, c.denied));
+        for Counted { caller, call, denied, count } in counted {
+            let who = (caller.comm.clone(), caller.program.clone(), *denied);
             let last = self.totals.entry((who, call.arch, call.nr, call.args)).or_insert(0);
             let more = count.saturating_sub(*last);
             *last = *count;
             if more > 0 {
-                self.count(caller, call, more);
+                self.count(caller, call, *denied, more);
             }
         }
         self.idle();
     }
 
-    fn count(&mut self, caller: &Caller, call: &SeccompData, times: u64) {
+    fn count(&mut self, caller: &Caller, call: &SeccompData, denied: bool, times: u64) {
         if self.journal.is_none() {
             let out = self.path.as_ref().map(|path| Late { path: path.clone(), file: None });
             match Journal::new(&self.run, out) {
@@ -166,7 +170,8 @@ impl Recorder {
         }
         let Some(journal) = &mut self.journal else { return };
         let program = caller.program.as_ref().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
-        match journal.count(&program, &caller.comm, call, times) {
+        let event = Event { program: &program, thread: &caller.comm, call, denied, times };
+        match journal.count(&event) {
             Ok(true) => {}
             Ok(false) => self.foreign = self.foreign.saturating_add(times),
             Err(e) => self.note(Err(e)),
@@ -176,7 +181,7 @@ impl Recorder {
 
 impl Calls for Recorder {
     fn called(&mut self, caller: &Caller, call: &SeccompData) {
-        self.count(caller, call, 1);
+        self.count(caller, call, false, 1);
         self.warn(caller, call);
         if self.checked.elapsed() >= PERIOD {
             self.checkpoint();

@@ -9,6 +9,7 @@ use callgate::Action;
 use callgate::abi::insn::{Insn, op};
 use callgate_sys::bpf::{Counted, Target};
 use callgate_sys::calls::{Calls, Tally, count_calls, count_running, notify_calls};
+use callgate_sys::process::{self, Mode};
 use callgate_sys::ptrace::trace_calls;
 use callgate_sys::spawn::{self, Command};
 use callgate_sys::{Error, Outcome as End};
@@ -20,6 +21,7 @@ pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
     callgate::Policy::parse(&format!("default {}\n", args.default))
         .map_err(|_| Failure::input(format!("--default {}: no action", args.default)))?;
     present(args)?;
+    write::possible(args)?;
     for path in [args.record.as_deref(), args.output.output.as_deref()].into_iter().flatten() {
         writable(path)?;
     }
@@ -54,20 +56,24 @@ fn counted(args: &Learn, say: &Say) -> Result<Option<(Option<End>, Recorder)>, F
     }
     let mut recorder = Recorder::new(args.record.as_deref(), Via::Bpf, say)?;
     let wanted = &arguments_of;
+    // Only where somebody is filtered can calls be denied.
+    let denied = filtered(args);
     let mut totals = |counted: &[Counted]| recorder.totals(counted);
     let done = match (args.pid, &args.cgroup) {
         (Some(pid), _) => {
             say.line("callgate: learning by eBPF, until the process ends or an interrupt (Ctrl-C)");
-            count_running(Target::Process(pid), wanted, args.patience(), &mut totals).map(|t| (None, t))
+            count_running(Target::Process(pid), wanted, denied, args.patience(), &mut totals)
+                .map(|t| (None, t))
         }
         (None, Some(folder)) => {
             say.line("callgate: learning by eBPF, until an interrupt (Ctrl-C)");
-            count_running(Target::Cgroup(folder), wanted, args.patience(), &mut totals).map(|t| (None, t))
+            count_running(Target::Cgroup(folder), wanted, denied, args.patience(), &mut totals)
+                .map(|t| (None, t))
         }
         (None, None) => {
             let command = Command::new(&args.command).map_err(failure)?;
             let mut ready = || say.line("callgate: learning by eBPF");
-            match count_calls(command, wanted, &mut ready, &mut totals) {
+            match count_calls(command, wanted, denied, &mut ready, &mut totals) {
                 Ok((end, tally)) => Ok((Some(end), tally)),
                 Err(spawn::Failure::Setup(e)) => Err(e),
                 Err(e) => return Err(failure(e)),
@@ -87,6 +93,18 @@ fn counted(args: &Learn, say: &Say) -> Result<Option<(Option<End>, Recorder)>, F
         Err(_) if args.via == Via::Auto && !running => Ok(None),
         Err(e) => Err(Failure::new(CANNOT, e)),
     }
+}
+
+/// Whether what is to be watched has a filter: the processes there are, or callgate, from which a command has it.
+fn filtered(args: &Learn) -> bool {
+    let group = args.cgroup.as_ref().map(|folder| std::fs::read_to_string(folder.join("cgroup.procs")));
+    let pids: Vec<i32> = match (args.pid, group) {
+        (Some(pid), _) => vec![pid],
+        (None, Some(pids)) => pids.unwrap_or_default().lines().filter_map(|l| l.parse().ok()).collect(),
+        (None, None) => vec![i32::try_from(std::process::id()).unwrap_or(0)],
+    };
+    let tasks = pids.into_iter().flat_map(|pid| process::tasks(pid).unwrap_or_default());
+    tasks.into_iter().any(|task| task.mode != Mode::Disabled)
 }
 
 /// That there is what is to be watched.

@@ -1,15 +1,31 @@
 //! The policy that comes out.
 
+use super::review::Terminal;
 use crate::args::Learn;
 use crate::failure::Failure;
 use crate::input::From;
 use crate::say::Say;
 use crate::verbs::compile::write_code;
 use crate::verbs::convert;
-use callgate::Policy;
 use callgate::program::Code;
+use callgate::{Action, Policy};
 use callgate_formats::{Accept, Format, Options};
 use callgate_trace::learn::{DraftError, Recording, Style, draft, permits};
+
+/// That what is asked for can be made, found out before the command runs rather than when it has.
+pub(super) fn possible(args: &Learn) -> Result<(), Failure> {
+    if args.review {
+        Terminal::open()?;
+    }
+    if let Some(From::Format(format)) = args.format
+        && format != Format::Callgate
+    {
+        let nothing = Policy::new(Action::KILL_PROCESS);
+        let options = Options { accept: Accept::Any, ..Options::default() };
+        callgate_formats::write(&nothing, format, &options).map_err(Failure::input)?;
+    }
+    Ok(())
+}
 
 /// Writes the policy a recording comes to.
 pub(super) fn policy(args: &Learn, recording: &Recording, say: &Say) -> Result<(), Failure> {
@@ -21,11 +37,12 @@ pub(super) fn policy(args: &Learn, recording: &Recording, say: &Say) -> Result<(
     for (arch, nr) in &draft.unknown {
         say.line(&format!("callgate: call {nr} on {} is in no table: not permitted", arch.name()));
     }
+    let text = if args.review { Terminal::open()?.review(&draft.text)? } else { draft.text };
     let format = match args.format {
-        None | Some(From::Format(Format::Callgate)) => return args.output.text(&draft.text),
+        None | Some(From::Format(Format::Callgate)) => return args.output.text(&text),
         Some(format) => format,
     };
-    let policy = Policy::parse(&draft.text).map_err(Failure::input)?;
+    let policy = Policy::parse(&text).map_err(Failure::input)?;
     match format {
         From::Container(form) => {
             let program = policy.compile().map_err(Failure::input)?;
