@@ -11,6 +11,7 @@ mod kernel;
 mod learn;
 mod measure;
 mod mix;
+mod notify;
 mod profile;
 mod reference;
 mod rivals;
@@ -22,7 +23,7 @@ mod time;
 use crate::files::Result;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn]";
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--check"] => counts::check(),
         ["--kernel"] => kernel::print(),
         ["--learn"] => learn::print(),
+        ["--notify"] => notify::print(),
         ["--rivals"] => rivals::print(),
         ["--goals"] => goals::print(),
         ["--inspect"] => inspect::print(),
