@@ -4,6 +4,7 @@ mod cases;
 mod chart;
 mod corpus;
 mod counts;
+mod everywhere;
 mod goals;
 mod judge;
 mod kernel;
@@ -13,13 +14,14 @@ mod reference;
 mod rivals;
 mod rules;
 mod stack;
+mod start;
 mod subject;
 mod time;
 
 use crate::files::Result;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel]";
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel | --start]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -28,6 +30,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--counts"] => counts::write(),
         ["--check"] => counts::check(),
         ["--kernel"] => kernel::print(),
+        ["--start"] => start::print(),
         ["--rivals"] => rivals::print(),
         ["--goals"] => goals::print(),
         ["--corpus"] => corpus::print(),
