@@ -10,6 +10,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("generated files", &["xtask", "codegen", "--check"]),
     ("tests", &["test", "--workspace"]),
     ("the compiler's counts", &["xtask", "bench", "--check"]),
+    ("what the counts must reach", &["xtask", "bench", "--goals"]),
     ("programs against libseccomp's", &["xtask", "conform", "--count", "300"]),
     ("libseccomp's own tests", SUITE),
     ("libseccomp's own tests under valgrind", VALGRIND),

@@ -67,7 +67,7 @@ fn a_wrong_policy_is_refused_with_its_line() {
     let unknown = refused("arch x86_64\ndefault kill\nallow opne\n");
     assert!(unknown.starts_with("bad.cg:3:") && unknown.contains("opne"), "{unknown}");
     let expected = refused("arch x86_64\ndefault kill\nallow read\nexpect read() kill\n");
-    assert!(expected.starts_with("bad.cg:4: read()"), "{expected}");
+    assert!(expected.starts_with("bad.cg:4: read on x86_64: expected kill, got allow"), "{expected}");
     let elsewhere = refused("arch aarch64\ndefault kill\nallow read\n");
     assert!(elsewhere.starts_with("bad.cg: does not list x86_64"), "{elsewhere}");
     let included = refused("arch x86_64\ndefault kill\ninclude \"missing.cg\"\n");

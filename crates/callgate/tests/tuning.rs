@@ -55,7 +55,7 @@ fn the_call_made_most_is_asked_first() {
 #[test]
 fn the_half_that_decides_comes_first() {
     let filter = filter(
-        "arch x86_64\ndefault allow\ndeny lseek if offset == 0x15412\ndeny read if count > 38 && count < 41\n",
+        "arch x86_64\ndefault allow\nerrno(EPERM) lseek if offset == 0x15412\nerrno(EPERM) read if count > 38 && count < 41\n",
     );
     let program = compile(&filter, Target::Bitmap, "lseek: 1\nread: 1\n");
     let asked = |args| steps(&program, "lseek", args) <= 8;

@@ -1,6 +1,7 @@
 //! What the compiler must reach, in counts that are the same on every machine.
 
 use super::corpus::{flattened, folder, program, sorted, stem, text};
+use super::everywhere;
 use super::judge;
 use super::measure::{Counts, counts};
 use super::mix::{Event, Mix};
@@ -8,6 +9,7 @@ use super::reference::{self, REFERENCES};
 use super::stack;
 use super::subject::{Subject, shipped};
 use crate::files::Result;
+use crate::libseccomp::{Library, USUAL};
 use callgate::Program;
 use callgate::emit::Target;
 use std::path::Path;
@@ -33,6 +35,10 @@ pub(super) fn print() -> Result<()> {
         None => {
             println!("no corpus of other people's programs here (CALLGATE_CORPUS): the rest is not checked")
         }
+    }
+    match Library::open(USUAL)? {
+        Some(mut library) => libseccomp(&mut library, &mut sheet)?,
+        None => println!("libseccomp is not installed: nothing is held against it"),
     }
     match sheet.missed {
         0 => Ok(()),
@@ -75,6 +81,23 @@ fn measure(subject: &Subject, target: Target) -> Result<Counts> {
 
 fn share(counts: &Counts) -> f64 {
     if counts.allowed == 0 { 1.0 } else { counts.cached as f64 / counts.allowed as f64 }
+}
+
+/// Every policy at hand that libseccomp has words for.
+fn libseccomp(library: &mut Library, sheet: &mut Sheet) -> Result<()> {
+    let outcomes = everywhere::compare(folder().as_deref(), library)?;
+    let worse: Vec<_> = outcomes.iter().filter(|o| o.ours > o.theirs + 1e-9).collect();
+    for outcome in &worse {
+        println!(
+            "        {}: {:.2} executed, by libseccomp's {:.2}",
+            outcome.policy, outcome.ours, outcome.theirs
+        );
+    }
+    let ratios: Vec<f64> = outcomes.iter().map(|o| o.ours / o.theirs).collect();
+    let what = format!("of {} policies, libseccomp's executes less", outcomes.len());
+    sheet.line("all", &what, worse.len() as f64, Limit::Most(0.0));
+    sheet.line("all", "uncached, of libseccomp's better program", mean(&ratios), Limit::Most(1.0));
+    Ok(())
 }
 
 /// The policies that other compilers have compiled, too.

@@ -1,6 +1,7 @@
 /* Loads programs and makes calls under them, in children, and says how long each took.
  *
- * requests, one answer line each; PROGRAM is hexadecimal, `-` stands for none:
+ * requests, one answer line each; PROGRAM is hexadecimal, `-` stands for none, and several are joined by
+ * commas, the oldest first:
  *   load ROUNDS PROGRAM                               -> NANOSECONDS of the fastest seccomp(2)
  *   call BATCHES CALLS NUMBER A0 A1 A2 A3 A4 A5 PROGRAM -> nanoseconds a call, one number a batch
  *   or                                                -> failed WHY
@@ -34,33 +35,43 @@ static double now(void) {
     return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-static struct sock_fprog parse(const char *hex) {
-    struct sock_fprog program = {0, NULL};
-    size_t length = strlen(hex);
-    if (!strcmp(hex, "-")) return program;
-    program.len = length / 16;
-    unsigned char *bytes = malloc(length / 2);
-    for (size_t i = 0; bytes && i < length / 2; i++) sscanf(hex + 2 * i, "%2hhx", &bytes[i]);
-    program.filter = (struct sock_filter *)bytes;
-    return program;
+#define MOST_PROGRAMS 128
+
+struct programs {
+    int count;
+    struct sock_fprog each[MOST_PROGRAMS];
+};
+
+static struct programs parse(char *hex) {
+    struct programs all = {0};
+    if (!strcmp(hex, "-")) return all;
+    for (char *one = strtok(hex, ","); one && all.count < MOST_PROGRAMS; one = strtok(NULL, ",")) {
+        size_t length = strlen(one);
+        unsigned char *bytes = malloc(length / 2);
+        for (size_t i = 0; bytes && i < length / 2; i++) sscanf(one + 2 * i, "%2hhx", &bytes[i]);
+        all.each[all.count].len = length / 16;
+        all.each[all.count++].filter = (struct sock_filter *)bytes;
+    }
+    return all;
 }
 
 /* Loads; the time it took. */
-static double load(const struct sock_fprog *program) {
+static double load(const struct programs *programs) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return -1;
     double start = now();
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program)) return -1;
+    for (int i = 0; i < programs->count; i++)
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &programs->each[i])) return -1;
     return now() - start;
 }
 
-static void child_loads(const struct sock_fprog *program) {
-    page->ns[0] = load(program);
+static void child_loads(const struct programs *programs) {
+    page->ns[0] = load(programs);
     page->error = page->ns[0] < 0 ? errno : 0;
     page->done = 1;
 }
 
-static void child_calls(const struct sock_fprog *program, int batches, int calls, long nr, const uint64_t *a) {
-    if (program->len && load(program) < 0) {
+static void child_calls(const struct programs *programs, int batches, int calls, long nr, const uint64_t *a) {
+    if (programs->count && load(programs) < 0) {
         page->error = errno;
         return;
     }
@@ -95,7 +106,7 @@ int main(void) {
                 if (scanf("%lx", &a[i]) != 1) return 1;
         }
         if (scanf("%131071s", hex) != 1) return 1;
-        struct sock_fprog program = parse(hex);
+        struct programs programs = parse(hex);
         double best = -1;
         int failed = 0;
         for (int round = 0; round < (measures ? 1 : rounds) && !failed; round++) {
@@ -105,9 +116,9 @@ int main(void) {
             if (child < 0) return 1;
             if (!child) {
                 if (measures)
-                    child_calls(&program, rounds, calls, nr, a);
+                    child_calls(&programs, rounds, calls, nr, a);
                 else
-                    child_loads(&program);
+                    child_loads(&programs);
                 _exit(0);
             }
             failed = !finished(child);
@@ -122,7 +133,7 @@ int main(void) {
         }
         printf("\n");
         fflush(stdout);
-        free(program.filter);
+        for (int i = 0; i < programs.count; i++) free(programs.each[i].filter);
     }
     return 0;
 }

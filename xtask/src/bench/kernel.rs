@@ -19,6 +19,13 @@ const LOADS: usize = 6;
 const BATCHES: usize = 20;
 const CALLS: usize = 2000;
 
+/// What loading may take, of what libseccomp's tree takes.
+const LOAD: f64 = 0.45;
+/// Nanoseconds that a call may take beyond the floor.
+const BEYOND: f64 = 3.0;
+/// What a merged stack may add to a call, of what the stack adds.
+const PART: f64 = 0.2;
+
 /// Policies with a call whose arguments they ask, that the kernel refuses or answers at once.
 const HOT: &[(&str, &str, [u64; 6])] = &[
     ("container", "personality", [0xffff_ffff, 0, 0, 0, 0, 0]),
@@ -61,9 +68,11 @@ pub(super) fn print() -> Result<()> {
     }
     for ((subject, _), best) in rows.iter().zip(&loads) {
         let shown = |ns: f64| if ns.is_finite() { format!("{:.1}", ns / 1000.0) } else { "-".to_string() };
-        let ratio = if best[2].is_finite() { format!("{:.2}", best[0] / best[2]) } else { "-".to_string() };
+        let ratio = best[2].is_finite().then(|| best[0] / best[2]);
+        let note = verdict(ratio.is_none_or(|ratio| ratio <= LOAD));
+        let ratio = ratio.map_or("-".to_string(), |ratio| format!("{ratio:.2}"));
         let [ours, linear, tree, other] = best.map(shown);
-        println!("{:<14} {ours:>10} {linear:>11} {tree:>11} {other:>11} {ratio:>8}", subject.name);
+        println!("{:<14} {ours:>10} {linear:>11} {tree:>11} {other:>11} {ratio:>8}{note}", subject.name);
     }
     hot(&mut helper, &rows)
 }
@@ -75,40 +84,90 @@ fn hot(helper: &mut Helper, rows: &[(&Subject, Vec<Option<String>>)]) -> Result<
         ROUNDS * BATCHES
     );
     println!(
-        "{:<14} {:<12} {:>8} {:>8} {:>9} {:>11} {:>11} {:>11}",
-        "policy", "call", "native", "floor", "callgate", "libseccomp1", "libseccomp2", "seccompiler"
+        "{:<14} {:<12} {:>8} {:>8} {:>9} {:>11} {:>11} {:>11} {:>7}",
+        "policy",
+        "call",
+        "native",
+        "floor",
+        "callgate",
+        "libseccomp1",
+        "libseccomp2",
+        "seccompiler",
+        "beyond"
     );
     for (name, call, args) in HOT {
         let Some((_, programs)) = rows.iter().find(|(subject, _)| subject.name == *name) else {
             return Err(format!("there is no policy {name}"));
         };
-        let nr = Syscall::from_name(call).and_then(|c| c.number(Arch::X86_64)).ok_or("an unknown call")?;
         let mut columns = vec![Some("-".to_string()), Some(hex(&floor()?.to_bytes()))];
         columns.extend(programs.iter().cloned());
-        let mut times: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
-        for _ in 0..ROUNDS {
-            for (program, times) in columns.iter().zip(&mut times) {
-                let Some(program) = program else { continue };
-                let args: String = args.iter().map(|a| format!("{a:x} ")).collect();
-                let answer = helper.ask(&format!("call {BATCHES} {CALLS} {nr} {args}{program}\n"))?;
-                for word in answer.split_whitespace() {
-                    times.push(one(word).map_err(|_| format!("{name}: {answer}"))?);
-                }
-            }
+        let times = timed(helper, name, call, args, &columns)?;
+        let beyond = times[2].zip(times[1]).map_or(f64::NAN, |(ours, floor)| ours - floor);
+        print!("{name:<14} {call:<12}");
+        for (width, ns) in [8, 8, 9, 11, 11, 11].iter().zip(&times) {
+            print!(" {:>width$}", ns.map_or("-".to_string(), |ns| format!("{ns:.1}")));
         }
-        let shown: Vec<String> = times.iter_mut().map(|t| tenth(t)).collect();
+        println!(" {beyond:>7.1}{}", verdict(beyond <= BEYOND));
+    }
+    stacks(helper)
+}
+
+/// Times one call under stacks of filters and what they are merged into.
+fn stacks(helper: &mut Helper) -> Result<()> {
+    println!("\nthe same under stacks; what is beyond `native` as a part of the stack's");
+    println!(
+        "{:<14} {:<12} {:>8} {:>8} {:>9} {:>8} {:>8}",
+        "stack", "call", "filters", "native", "stack", "merged", "part"
+    );
+    // Refused by the kernel for its length, once the filters have passed it.
+    let (call, args) = ("mmap", [0, 0, 1, 0x22, u64::MAX, 0]);
+    for stack in super::stack::shipped()? {
+        let filters: Vec<String> = stack.filters.iter().map(|f| hex(&f.to_bytes())).collect();
+        let columns = [Some("-".to_string()), Some(filters.join(",")), Some(hex(&stack.merged.to_bytes()))];
+        let times = timed(helper, &stack.name, call, &args, &columns)?;
+        let [native, all, merged] = [0, 1, 2].map(|i| times[i].unwrap_or(f64::NAN));
+        let part = (merged - native) / (all - native);
         println!(
-            "{name:<14} {call:<12} {:>8} {:>8} {:>9} {:>11} {:>11} {:>11}",
-            shown[0], shown[1], shown[2], shown[3], shown[4], shown[5]
+            "{:<14} {call:<12} {:>8} {native:>8.1} {all:>9.1} {merged:>8.1} {part:>8.3}{}",
+            stack.name,
+            filters.len(),
+            verdict(part <= PART)
         );
     }
     Ok(())
 }
 
+/// The tenth percentile under each program, batches of all of them in turn.
+fn timed(
+    helper: &mut Helper,
+    name: &str,
+    call: &str,
+    args: &[u64; 6],
+    columns: &[Option<String>],
+) -> Result<Vec<Option<f64>>> {
+    let nr = Syscall::from_name(call).and_then(|c| c.number(Arch::X86_64)).ok_or("an unknown call")?;
+    let args: String = args.iter().map(|a| format!("{a:x} ")).collect();
+    let mut times: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
+    for _ in 0..ROUNDS {
+        for (program, times) in columns.iter().zip(&mut times) {
+            let Some(program) = program else { continue };
+            let answer = helper.ask(&format!("call {BATCHES} {CALLS} {nr} {args}{program}\n"))?;
+            for word in answer.split_whitespace() {
+                times.push(one(word).map_err(|_| format!("{name}: {answer}"))?);
+            }
+        }
+    }
+    Ok(times.iter_mut().map(|t| tenth(t)).collect())
+}
+
+fn verdict(reached: bool) -> &'static str {
+    if reached { "" } else { "  beyond the limit" }
+}
+
 /// The tenth percentile: what the machine does when nothing disturbs it.
-fn tenth(times: &mut [f64]) -> String {
+fn tenth(times: &mut [f64]) -> Option<f64> {
     times.sort_by(f64::total_cmp);
-    times.get(times.len() / 10).map_or("-".to_string(), |ns| format!("{ns:.1}"))
+    times.get(times.len() / 10).copied()
 }
 
 /// The shortest program that the kernel cannot answer from its cache.

@@ -5,7 +5,6 @@ use crate::files::{self, Result};
 use callgate::emit::Profile;
 use callgate::syntax::{Expect, parse};
 use callgate::{Arch, Policy, SeccompData, Syscall};
-use std::fmt::Write as _;
 
 /// One call, and how often it is made. Only proportions count.
 pub(super) struct Event {
@@ -22,7 +21,7 @@ enum Made {
     /// With any arguments the policy distinguishes.
     Anyhow(Syscall),
     /// With these.
-    With(SeccompData),
+    With(Expect),
 }
 
 impl Mix {
@@ -51,7 +50,7 @@ impl Mix {
             let count: u64 = count.parse().map_err(|e| at(&e))?;
             let made = match Syscall::from_name(call) {
                 Some(call) => Made::Anyhow(call),
-                None => Made::With(expectation(call).map_err(|e| at(&e))?.witness()),
+                None => Made::With(expectation(call).map_err(|e| at(&e))?),
             };
             lines.push((count, made));
         }
@@ -72,8 +71,8 @@ impl Mix {
         let mut events = Vec::new();
         for (count, made) in &self.lines {
             let call = match made {
-                Made::With(data) => {
-                    events.push(Event { data: *data, weight: *count as f64 });
+                Made::With(expect) => {
+                    events.push(Event { data: expect.witness(), weight: *count as f64 });
                     continue;
                 }
                 Made::Anyhow(call) => call,
@@ -91,16 +90,16 @@ impl Mix {
 
     /// The same counts as the compiler is told them.
     pub(super) fn profile(&self) -> Result<Profile> {
-        let mut text = String::new();
+        let mut profile = Profile::empty();
         for (count, made) in &self.lines {
-            let call = match made {
-                Made::Anyhow(call) => Some(*call),
-                Made::With(data) => Syscall::from_number(Arch::X86_64, data.nr),
-            };
-            let call = call.ok_or("a mix has a call without a name")?;
-            let _ = writeln!(text, "{}: {count}", call.name());
+            match made {
+                Made::Anyhow(call) => profile.add(*call, &[], *count),
+                Made::With(expect) => {
+                    profile.add(expect.call.ok_or("a mix has a call without a name")?, &expect.args, *count);
+                }
+            }
         }
-        Profile::parse(&text).map_err(|e| e.to_string())
+        Ok(profile)
     }
 }
 

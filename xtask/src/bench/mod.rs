@@ -4,6 +4,7 @@ mod cases;
 mod chart;
 mod corpus;
 mod counts;
+mod everywhere;
 mod goals;
 mod inspect;
 mod judge;
@@ -17,13 +18,14 @@ mod reference;
 mod rivals;
 mod rules;
 mod stack;
+mod start;
 mod subject;
 mod time;
 
 use crate::files::Result;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify]";
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--kernel"] => kernel::print(),
         ["--learn"] => learn::print(),
         ["--notify"] => notify::print(),
+        ["--start"] => start::print(),
         ["--rivals"] => rivals::print(),
         ["--goals"] => goals::print(),
         ["--inspect"] => inspect::print(),

@@ -115,6 +115,9 @@ fn flat(policy: &Policy) -> Option<Vec<(Syscall, Action, Case)>> {
     let mut out: Vec<(Syscall, Action, Case)> = Vec::new();
     let mut actions: BTreeMap<Syscall, Action> = BTreeMap::new();
     for rule in &policy.rules {
+        if !rule.arches.is_empty() {
+            return None;
+        }
         let cases = cases(&rule.when)?;
         for call in &rule.calls {
             let Call::Named(call) = call else { return None };

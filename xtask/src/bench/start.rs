@@ -1,0 +1,62 @@
+//! How long `callgate run` takes beside the command itself: both started in turn, the shortest time of each.
+
+use super::subject;
+use crate::files::{self, Result};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Rounds of one start each.
+const ROUNDS: u32 = 400;
+/// Milliseconds that `run` may add, reading and compiling the policy and proving it included.
+const ADDED: f64 = 1.5;
+/// Milliseconds until the binary has started and said its version.
+const STARTED: f64 = 5.0;
+
+const BINARY: &str = "target/release/callgate";
+
+/// Prints the table.
+pub(super) fn print() -> Result<()> {
+    let binary = files::root().join(BINARY);
+    if !binary.exists() {
+        return Err(format!("{BINARY} is not there: `cargo build --release -p callgate-cli` makes it"));
+    }
+    let mut rows: Vec<(String, Command)> = vec![
+        ("true".into(), Command::new("true")),
+        ("callgate --version".into(), command(&binary, &["--version"])),
+    ];
+    for name in subject::names()? {
+        let policy = format!("bench/policies/{name}.cg");
+        // Only policies that let a command run at all.
+        let mut run = command(&binary, &["run", "-p", &policy, "--", "true"]);
+        if run.status().is_ok_and(|status| status.success()) {
+            rows.push((format!("run {name}"), run));
+        }
+    }
+    let mut best = vec![Duration::MAX; rows.len()];
+    for _ in 0..ROUNDS {
+        for ((name, command), best) in rows.iter_mut().zip(&mut best) {
+            let start = Instant::now();
+            let status = command.status().map_err(|e| format!("{name}: {e}"))?;
+            *best = start.elapsed().min(*best);
+            if !status.success() {
+                return Err(format!("{name}: {status}"));
+            }
+        }
+    }
+    let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    let alone = ms(best[0]);
+    println!("milliseconds from start to end, the shortest of {ROUNDS}, and what that is beyond `true`");
+    for ((name, _), best) in rows.iter().zip(best) {
+        let (took, added) = (ms(best), ms(best) - alone);
+        let reached = if name.starts_with("run") { added <= ADDED } else { took <= STARTED };
+        println!("{name:<20} {took:>7.3} {added:>7.3}{}", if reached { "" } else { "  beyond the limit" });
+    }
+    Ok(())
+}
+
+fn command(binary: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary);
+    command.args(args).current_dir(files::root()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
