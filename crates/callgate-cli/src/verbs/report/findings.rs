@@ -67,7 +67,7 @@ fn article(finding: &Finding, name: &str) -> String {
     for note in &d.notes {
         push(&mut out, format_args!("<p>{}</p>\n", escape(note)));
     }
-    for help in &d.help {
+    if let Some(help) = &d.help {
         push(&mut out, format_args!("<p>To do: {}</p>\n", escape(help)));
     }
     if let Some(reason) = &finding.allowed {
