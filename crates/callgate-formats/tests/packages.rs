@@ -427,6 +427,12 @@ int main(void) {
 
 /// What libseccomp makes of rules, and the calls it does not know.
 fn libseccomp(folder: &Folder, rules: &str) -> Option<(Filter, Vec<(Arch, Syscall)>)> {
+    if Arch::NATIVE != Some(Arch::X86_64) {
+        eprintln!(
+            "skipped: the rules are those of a container on x86_64, and libseccomp adds this machine's"
+        );
+        return None;
+    }
     let (source, program) = (folder.0.join("compile.c"), folder.0.join("compile"));
     if !program.exists() {
         std::fs::write(&source, COMPILER).unwrap();
