@@ -121,7 +121,7 @@ fn minijail() {
             "cannot be read: No such file",
             // The same files, as far as they are there.
             "has a line already",
-            // Files for an architecture their names do not tell.
+            // Files of x86_64 that list calls of x86 only, and the other way round: the parser refuses them too.
             "unknown system call on x86",
         ],
     );

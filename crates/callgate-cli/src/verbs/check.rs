@@ -327,6 +327,11 @@ fn walk(dir: &Path, out: &mut Vec<String>) -> Result<usize, Failure> {
         }
         let kind = entry.file_type().map_err(failure)?;
         if kind.is_dir() {
+            // Drop-ins are read with their unit; by themselves they are half a sentence.
+            let unit = path.to_str().and_then(|p| p.strip_suffix(".d")).map(Path::new);
+            if unit.is_some_and(|unit| unit.is_file() && is_policy(unit)) {
+                continue;
+            }
             others += walk(&path, out)?;
         } else if kind.is_file() {
             if is_policy(&path) { out.push(path.display().to_string()) } else { others += 1 }

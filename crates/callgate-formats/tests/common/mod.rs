@@ -2,8 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
-use callgate::abi::Word;
-use callgate::{Action, Arch, Call, Cond, Filter, Origin, Policy, Rule, SeccompData, Syscall};
+use callgate::abi::{Endian, Word};
+use callgate::{Action, Arch, Call, Cond, Filter, Origin, Policy, Program, Rule, SeccompData, Syscall};
 use std::path::{Path, PathBuf};
 
 /// The corpus, if there is one.
@@ -94,4 +94,35 @@ pub(crate) fn show_calls(calls: &[(Arch, Syscall)]) -> String {
     let words: Vec<String> =
         calls.iter().map(|(arch, call)| format!("{} {}", arch.name(), call.name())).collect();
     words.join(", ")
+}
+
+/// Whether a file of a package is there; says so if not.
+pub(crate) fn installed(path: &str, package: &str) -> bool {
+    let there = Path::new(path).exists();
+    if !there {
+        eprintln!("skipped: {path} is not there; the package {package} brings it");
+    }
+    there
+}
+
+/// A folder that goes when the test ends.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("callgate-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The filter of a little-endian program.
+pub(crate) fn native(bytes: &[u8]) -> Filter {
+    Program::from_bytes(bytes, Endian::Little).unwrap().lift().unwrap()
 }
