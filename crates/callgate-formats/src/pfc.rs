@@ -7,7 +7,7 @@
 use crate::container;
 use crate::flat::{Conj, Flat, asks_where, flatten};
 use crate::place::{Error, Place};
-use callgate::{Action, Arch, Op, Policy, Syscall, Width};
+use callgate::{Action, Arch, Call, Op, Policy, Syscall, Width};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -28,8 +28,31 @@ pub(crate) fn write(policy: &Policy) -> Result<String, Error> {
     }
     let _ = writeln!(out, "# invalid architecture action");
     let _ = writeln!(out, "action {};", word(policy.bad_arch));
+    for what in not_shown(policy) {
+        let _ = writeln!(out, "# not shown: {what}");
+    }
     out.push_str("#\n# pseudo filter code end\n#\n");
     Ok(out)
+}
+
+/// What the policy says that this view has no place for.
+fn not_shown(policy: &Policy) -> Vec<String> {
+    let mut what = Vec::new();
+    // libseccomp's own exemption of number -1 is in none of its views either.
+    let is_number = |c: &Call| matches!(c, Call::Numbers(range) if *range.start() != u32::MAX);
+    if policy.unknown.is_some() || policy.rules.iter().any(|r| r.calls.iter().any(is_number)) {
+        what.push("numbers without a name".into());
+    }
+    if let Some(action) = policy.x32.filter(|a| *a != policy.bad_arch)
+        && policy.arches.contains(&Arch::X86_64)
+        && !policy.arches.contains(&Arch::X32)
+    {
+        what.push(format!("x32 numbers, {}", word(action)));
+    }
+    if !policy.foreign.is_empty() {
+        what.push("rules for other architectures".into());
+    }
+    what
 }
 
 fn too_many(call: Syscall) -> Error {
@@ -314,6 +337,17 @@ action KILL;
 #
 ";
         assert_eq!(pfc(text), want);
+    }
+
+    #[test]
+    fn what_is_not_shown_is_said() {
+        let policy = Policy { x32: Some(Action::Errno(callgate::Errno(38))), ..Policy::new(Action::ALLOW) };
+        let policy = Policy { arches: vec![Arch::X86_64], unknown: Some(Action::LOG), ..policy };
+        let text = write(&policy).unwrap();
+        assert!(
+            text.contains("# not shown: numbers without a name\n# not shown: x32 numbers, ERRNO(38)\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -11,6 +11,11 @@ use std::collections::BTreeMap;
 /// How many calls of one kind of difference are named.
 const NAMED: usize = 8;
 
+/// The number -1. The kernel executes nothing for it, whatever filters say: it stands for a call that was skipped
+/// (`arch/x86/entry/syscall_64.c`, `do_syscall_64`). libseccomp's filters look it up like any other number even
+/// where they refuse those of x32.
+const NO_CALL: u32 = u32::MAX;
+
 /// What decides a call, what it gets, and what it gets in the written file.
 type Change = (Decided, Action, Action);
 
@@ -109,6 +114,13 @@ impl Found {
         if here.leaves().iter().all(|c| c.1 == c.2) {
             return;
         }
+        for change in differing(&here.restrict(Word::NR, NO_CALL)) {
+            let of_number = here.restrict(Word::NR, NO_CALL);
+            if let Some(call) = of_number.witness(|c| *c == change) {
+                let call = SeccompData { arch: token, nr: NO_CALL, ..call };
+                self.add(change, Who::Other("number -1, which is no call".into()), call);
+            }
+        }
         let mut rest = here.clone();
         for arch in policy.arches.iter().copied().filter(|a| a.token() == token) {
             let mut named: BTreeMap<Change, Vec<(Syscall, SeccompData)>> = BTreeMap::new();
@@ -174,6 +186,14 @@ fn same(calls: &[Syscall], arch: Arch, names: &[Syscall], arches: &[Arch]) -> bo
         && names.iter().all(|c| calls.contains(c) || c.number(arch).is_none())
 }
 
+/// The effect of a change for a call. Nothing is executed for one that is none.
+fn effect(call: &SeccompData, before: Action, now: Action) -> Effect {
+    match Effect::of(before, now) {
+        Effect::Weaker | Effect::Stricter if call.nr == NO_CALL => Effect::Different,
+        effect => effect,
+    }
+}
+
 fn loss(policy: &Policy, (decided, before, now): Change, who: &Who, call: &SeccompData) -> Loss {
     let rule = match decided {
         Decided::Rule(i) => policy.rules.get(i as usize),
@@ -200,18 +220,22 @@ fn loss(policy: &Policy, (decided, before, now): Change, who: &Who, call: &Secco
         file: origin.file,
         place: Place { line: origin.line, column: 0, path: origin.path },
         what: format!("{who}: {} becomes {}", action_text(before), action_text(now)),
-        effect: Effect::of(before, now),
+        effect: effect(call, before, now),
         witness: Some(Witness { call: *call, before, now }),
     }
 }
 
-/// The differences without those at numbers that have a name on `arch`.
+/// The differences without those at numbers that have a name on `arch`, and at the one that is no call.
 fn without_names(changes: &Diagram<Change>, arch: Arch) -> Diagram<Change> {
     let same = (Decided::Default, Action::ALLOW, Action::ALLOW);
     let names = Policy {
         arches: vec![arch],
         rules: vec![callgate::Rule {
-            calls: Syscall::of_arch(arch).map(|(nr, _)| callgate::Call::Numbers(nr..=nr)).collect(),
+            calls: Syscall::of_arch(arch)
+                .map(|(nr, _)| nr)
+                .chain([NO_CALL])
+                .map(|nr| callgate::Call::Numbers(nr..=nr))
+                .collect(),
             arches: vec![arch],
             when: callgate::Cond::True,
             action: Action::ALLOW,

@@ -7,8 +7,9 @@ use crate::export::{machines, widest};
 use crate::import::Effect;
 use crate::options::Options;
 use callgate::abi::{Word, constant};
-use callgate::{Action, Arch, Errno, Filter, Policy, SeccompData, Syscall};
+use callgate::{Action, Arch, Diagram, Errno, Filter, Policy, SeccompData, Syscall};
 use std::collections::BTreeSet;
+use std::hash::Hash;
 
 /// The switches that restrict arguments. The others deny whole calls, which the lists can.
 const SWITCHES: &[&str] =
@@ -64,7 +65,7 @@ pub(super) fn companions(
 /// Whether a policy denies what the filter denies, for the calls of these architectures.
 fn denies_as_much(wanted: &Filter, filter: &Filter, arches: &[Arch]) -> bool {
     arches.iter().all(|arch| {
-        let here = |f: &Filter| f.restrict(Word::ARCH, arch.token());
+        let here = |f: &Filter| usual(&f.restrict(Word::ARCH, arch.token()));
         let more = here(wanted).zip(&here(filter), |a, b| a.permits() && !b.permits());
         more.is_ok_and(|more| !more.leaves().contains(&true))
     })
@@ -76,8 +77,17 @@ impl Companions {
         let machine = self.machines.iter().find(|(machine, _)| machine.contains(&arch));
         let (Some((_, Some(filter))), Some(nr)) = (machine, call.number(arch)) else { return false };
         let effects = of_call(wanted, arch, nr).zip(&of_call(filter, arch, nr), |a, b| Effect::of(*a, *b));
-        effects.is_ok_and(|e| e.leaves().iter().all(|e| matches!(e, Effect::None | Effect::Different)))
+        effects.is_ok_and(|all| {
+            !all.leaves().contains(&Effect::Weaker)
+                && usual(&all).leaves().iter().all(|e| matches!(e, Effect::None | Effect::Different))
+        })
     }
+}
+
+/// The calls whose arguments fit 32 bits. Policies look at the low half of an `int`, systemd at all of it; what other
+/// values get is no reason to refuse the call altogether.
+fn usual<L: Clone + Eq + Hash>(diagram: &Diagram<L>) -> Diagram<L> {
+    (0..6).fold(diagram.clone(), |d, arg| d.restrict(Word::arg_hi(arg), 0))
 }
 
 fn of_call(filter: &Filter, arch: Arch, nr: u32) -> Filter {
