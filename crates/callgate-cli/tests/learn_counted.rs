@@ -110,15 +110,19 @@ fn ready(mut child: Child) -> Child {
     child
 }
 
-/// Lets the program go on once callgate has begun; what callgate said and made in the end.
-fn let_go(mut learn: Child, mut program: Child) -> (String, String) {
+/// Lets the program go on once callgate has begun; what callgate said and made in the end, which it is told by an
+/// interrupt if so wanted.
+fn let_go(mut learn: Child, mut program: Child, interrupt: bool) -> (String, String) {
     let mut said = BufReader::new(learn.stderr.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
-    // Said before it counts; both are under way soon.
-    std::thread::sleep(Duration::from_millis(300));
+    // Said when it counts.
     writeln!(program.stdin.take().unwrap(), "go").unwrap();
     assert!(program.wait().unwrap().success());
+    if interrupt {
+        let kill = Command::new("kill").args(["-s", "INT", &learn.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+    }
     let output = learn.wait_with_output().unwrap();
     std::io::Read::read_to_string(&mut said, &mut line).unwrap();
     assert_eq!(output.status.code(), Some(0), "{line}");
@@ -136,7 +140,7 @@ fn a_running_process_and_its_children_are_watched() {
     let pid = child.id().to_string();
     let mut learn = callgate(&["learn", "--pid", &pid]);
     let learn = learn.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (said, policy) = let_go(learn, child);
+    let (said, policy) = let_go(learn, child, false);
     assert!(said.contains("learning by eBPF, until the process ends"), "{said}");
     assert!(policy.contains(&format!("allow getppid  # 1500 times by {program}\n")), "{policy}");
     assert!(!policy.contains("execve"), "{policy}");
@@ -148,7 +152,7 @@ fn a_running_process_and_its_children_are_watched() {
     let child = ready(child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
     let mut learn = callgate(&["learn", "--pid", &child.id().to_string()]);
     let learn = learn.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (_, healed) = let_go(learn, child);
+    let (_, healed) = let_go(learn, child, false);
     let line = format!("allow getppid  # 1500 times by {program}, each time denied\n");
     assert!(healed.contains(&line), "{healed}");
     assert_eq!(healed.matches("denied").count(), 1, "{healed}");
@@ -185,9 +189,9 @@ fn a_control_group_is_watched() {
     let below = group.join("below");
     std::fs::create_dir(&below).unwrap();
     std::fs::write(below.join("cgroup.procs"), inside.id().to_string()).unwrap();
-    let mut learn = callgate(&["learn", "--cgroup", group.to_str().unwrap(), "--for", "2"]);
+    let mut learn = callgate(&["learn", "--cgroup", group.to_str().unwrap()]);
     let learn = learn.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (_, policy) = let_go(learn, inside);
+    let (_, policy) = let_go(learn, inside, true);
     drop(outside);
     assert!(policy.contains("allow getppid  # 1500 times"), "{policy}");
     let start = Instant::now();

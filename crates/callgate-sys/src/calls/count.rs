@@ -84,7 +84,8 @@ pub fn count_calls(
 }
 
 /// Count the calls of what is running already, with `denied` also those that filters answer, from now on, until it has ended, until `patience` is over, or
-/// until this process is interrupted (`SIGINT`, `SIGTERM`, `SIGHUP`), which then only ends the counting.
+/// until this process is interrupted (`SIGINT`, `SIGTERM`, `SIGHUP`), which then only ends the counting. `ready` is
+/// called when counting has begun.
 ///
 /// # Errors
 ///
@@ -94,26 +95,28 @@ pub fn count_running(
     wanted: Wanted<'_>,
     denied: bool,
     patience: Option<Duration>,
+    ready: &mut dyn FnMut(),
     totals: Totals<'_>,
 ) -> Result<Tally, Error> {
     let interrupts = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
     let old = Mask::none().set();
     let mask = interrupts.iter().fold(old, |mask, signal| mask.with(*signal));
     mask.set();
-    let done = count_until(target, wanted, denied, patience, totals, &interrupts);
+    let done = Counter::start(target, wanted, denied).and_then(|counter| {
+        ready();
+        read_until(&counter, target, patience, totals, &interrupts)
+    });
     old.set();
     done
 }
 
-fn count_until(
+fn read_until(
+    counter: &Counter,
     target: Target<'_>,
-    wanted: Wanted<'_>,
-    denied: bool,
     patience: Option<Duration>,
     totals: Totals<'_>,
     interrupts: &[i32],
 ) -> Result<Tally, Error> {
-    let counter = Counter::start(target, wanted, denied)?;
     let wanted = interrupts.iter().fold(Mask::none(), |mask, signal| mask.with(*signal));
     let (start, mut last) = (Instant::now(), Instant::now());
     loop {

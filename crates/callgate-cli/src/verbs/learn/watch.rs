@@ -61,13 +61,14 @@ fn counted(args: &Learn, say: &Say) -> Result<Option<(Option<End>, Recorder)>, F
     let mut totals = |counted: &[Counted]| recorder.totals(counted);
     let done = match (args.pid, &args.cgroup) {
         (Some(pid), _) => {
-            say.line("callgate: learning by eBPF, until the process ends or an interrupt (Ctrl-C)");
-            count_running(Target::Process(pid), wanted, denied, args.patience(), &mut totals)
+            let mut ready =
+                || say.line("callgate: learning by eBPF, until the process ends or an interrupt (Ctrl-C)");
+            count_running(Target::Process(pid), wanted, denied, args.patience(), &mut ready, &mut totals)
                 .map(|t| (None, t))
         }
         (None, Some(folder)) => {
-            say.line("callgate: learning by eBPF, until an interrupt (Ctrl-C)");
-            count_running(Target::Cgroup(folder), wanted, denied, args.patience(), &mut totals)
+            let mut ready = || say.line("callgate: learning by eBPF, until an interrupt (Ctrl-C)");
+            count_running(Target::Cgroup(folder), wanted, denied, args.patience(), &mut ready, &mut totals)
                 .map(|t| (None, t))
         }
         (None, None) => {
