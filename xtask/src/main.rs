@@ -18,10 +18,11 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  bench [--counts | --check | --rivals | --corpus | --goals | --kernel]
+  bench [--counts | --check | --rivals | --corpus | --goals | --kernel | --notify]
                        measure the compiler; --counts writes bench/counts.txt, --check only compares;
                        --goals holds counts against what they must reach;
-                       without an option, time it; --kernel times its programs (both in a release build)
+                       without an option, time it; --kernel times its programs,
+                       --notify calls that are answered by a supervisor (all three in a release build)
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   conform [--count N] [--seed S] [--library PATH] [--show]

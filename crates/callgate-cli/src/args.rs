@@ -165,8 +165,12 @@ pub(crate) struct Supervise {
     /// The socket is SOCK_SEQPACKET instead of SOCK_STREAM
     #[arg(long, requires = "listen")]
     pub(crate) seqpacket: bool,
+    /// Run nothing: answer for the listener that callgate was started with as this descriptor
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(conflicts_with_all = ["command", "listen"])]
+    pub(crate) listener_fd: Option<i32>,
     /// The command and its arguments
-    #[arg(last = true, required_unless_present = "listen", value_name = "CMD")]
+    #[arg(last = true, required_unless_present_any = ["listen", "listener_fd"], value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
 }
 

@@ -84,8 +84,10 @@ fn has_a_child(random: &mut Random, true_path: &std::ffi::CStr) -> bool {
         for _ in 0..1 + childs_own.below(4) {
             fine &= asks(&mut childs_own);
         }
-        while way == 2 {
-            fine &= asks(&mut childs_own);
+        if way == 2 {
+            // Until it is killed; a wrong answer ends it, and is told.
+            while asks(&mut childs_own) {}
+            fine = false;
         }
         // SAFETY: ends this process, by an execution if that works.
         unsafe {

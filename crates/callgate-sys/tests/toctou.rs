@@ -7,7 +7,7 @@
 
 use callgate::notify::{Call, Listener, Options};
 use callgate::{Policy, syntax};
-use callgate_trace::supervise::{Nobody, Table, answer};
+use callgate_trace::supervise::{Home, Nobody, Table, answer};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -153,7 +153,8 @@ fn a_flipped_path_never_opens_what_was_not_decided_on() {
     let parsed = syntax::parse("p.cg", &text, &mut |_: &str, _: &str| Err(String::new()));
     let table = Table::new(parsed.on_lines);
     let rules = "default allow\nnotify openat\n";
-    let decided = |call: Call<'_>| drop(answer(call, &table, &Nobody));
+    let home = Home::own().unwrap();
+    let decided = |call: Call<'_>| drop(answer(call, &table, Some(&home), &Nobody));
     let score = attack(rules, &files.flipped(), tries(), false, open_and_read, decided);
     assert_eq!(score.breaches, 0, "{score:?}");
     // Both sides of the flip were met, or nothing was tested.
@@ -190,7 +191,8 @@ fn a_flipped_address_never_connects_elsewhere() {
     let text = format!("default allow\nnotify connect\non connect connect to \"127.0.0.1:{FINE}\"\n");
     let parsed = syntax::parse("p.cg", &text, &mut |_: &str, _: &str| Err(String::new()));
     let table = Table::new(parsed.on_lines);
-    let decided = |call: Call<'_>| drop(answer(call, &table, &Nobody));
+    let home = Home::own().unwrap();
+    let decided = |call: Call<'_>| drop(answer(call, &table, Some(&home), &Nobody));
     let connect = |address: *const AtomicU8, len: usize| {
         // A datagram socket: connected at once, whether anybody listens or not.
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -9,6 +9,7 @@ mod judge;
 mod kernel;
 mod measure;
 mod mix;
+mod notify;
 mod rivals;
 mod rules;
 mod subject;
@@ -17,7 +18,7 @@ mod time;
 use crate::files::Result;
 
 const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel]";
+    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --kernel | --notify]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -26,6 +27,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--counts"] => counts::write(),
         ["--check"] => counts::check(),
         ["--kernel"] => kernel::print(),
+        ["--notify"] => notify::print(),
         ["--rivals"] => rivals::print(),
         ["--goals"] => goals::print(),
         ["--corpus"] => corpus::print(),

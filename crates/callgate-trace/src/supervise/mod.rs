@@ -6,15 +6,15 @@
 //!
 //! ```no_run
 //! use callgate::{notify, syntax};
-//! use callgate_trace::supervise::{Nobody, Table, answer};
+//! use callgate_trace::supervise::{Home, Nobody, Table, answer};
 //!
 //! let text = "default allow\nnotify openat\non openat open read-only below \"/usr\"\n";
 //! let parsed = syntax::parse("p.cg", text, &mut |_: &str, _: &str| Err(String::new()));
-//! let table = Table::new(parsed.on_lines);
+//! let (table, home) = (Table::new(parsed.on_lines), Home::own()?);
 //! let options = notify::Options::default();
 //! let spawned = notify::spawn(&parsed.policy.unwrap(), &["cat", "/usr/share/dict/words"], options)?;
 //! spawned.listener.serve(16, |call| {
-//!     let event = answer(call, &table, &Nobody);
+//!     let event = answer(call, &table, Some(&home), &Nobody);
 //!     eprintln!("{}: {}", event.call, event.decision);
 //! })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,11 +22,13 @@
 
 mod event;
 mod file;
+mod home;
 mod socket;
 mod state;
 mod table;
 
 pub use event::{Decision, Event};
+pub use home::Home;
 pub use state::{ProcessState, State, StateError};
 pub use table::{Nobody, Person, Question, Table, Verdict};
 
@@ -36,10 +38,11 @@ use callgate::answer::{Answer, OnLine, Peer, Place, Ports};
 use callgate::notify::{Call, CallError, Slot};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Answers a call by the table's lines, and says what was decided.
-pub fn answer(call: Call<'_>, table: &Table, person: &dyn Person) -> Event {
+/// Answers a call by the table's lines, and says what was decided. Lines with paths are about callers at `home` only; about
+/// nobody, if that is not known.
+pub fn answer(call: Call<'_>, table: &Table, home: Option<&Home>, person: &dyn Person) -> Event {
     let mut event = Event::of(&call);
-    let mut work = Work { call: &call, read: None };
+    let mut work = Work { call: &call, home, read: None };
     let outcome = decide(&mut work, table, person, &mut event);
     let decision = match outcome {
         Outcome::Errno(errno) => Decision::Denied(errno),
@@ -105,6 +108,7 @@ enum Job {
 /// A call being decided, with the one copy of what it points to.
 struct Work<'c, 'l> {
     call: &'c Call<'l>,
+    home: Option<&'c Home>,
     read: Option<Read>,
 }
 
@@ -158,7 +162,7 @@ impl Work<'_, '_> {
             Ok(asked) => asked,
             Err(errno) => return Fit::Failed(*errno),
         };
-        if !asked.only_reads {
+        if !asked.only_reads || !self.home.is_some_and(|home| home.has(self.call)) {
             return Fit::No;
         }
         match asked.find(self.call, places) {
@@ -186,7 +190,7 @@ impl Work<'_, '_> {
             Ok(address) => address,
             Err(errno) => return Fit::Failed(errno),
         };
-        match address.is_one_of(self.call, peers) {
+        match address.is_one_of(self.call, self.home, peers) {
             Ok(Some((peer, found))) => Fit::Yes(Job::Connect(address, found), Answer::Connect(vec![peer])),
             Ok(None) => Fit::No,
             Err(errno) => Fit::Failed(errno),

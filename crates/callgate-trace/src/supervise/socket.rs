@@ -2,6 +2,7 @@
 
 use super::errno_of;
 use super::file::{absolute, kernel, path_of};
+use super::home::Home;
 use callgate::Errno;
 use callgate::answer::Peer;
 use callgate::notify::Call;
@@ -72,6 +73,7 @@ impl Address {
     pub(super) fn is_one_of(
         &self,
         call: &Call<'_>,
+        home: Option<&Home>,
         peers: &[Peer],
     ) -> Result<Option<(Peer, Option<OwnedFd>)>, Errno> {
         if let Some((address, port)) = self.ip() {
@@ -92,7 +94,7 @@ impl Address {
             return Ok(peer.filter(|p| peers.contains(p)).map(|p| (p, None)));
         }
         let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-        if end == 0 {
+        if end == 0 || !home.is_some_and(|home| home.has(call)) {
             return Ok(None);
         }
         let root = call.root().map_err(|e| errno_of(&e))?;

@@ -8,6 +8,8 @@ use callgate_sys::{Error, scm};
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// The name of the listener among the descriptors of a message.
 const LISTENER: &str = "seccompFd";
@@ -183,17 +185,19 @@ impl ProcessState {
         notify::Sender::new(socket).send(listener, self.to_json().as_bytes())
     }
 
-    /// Receives what one connection brings (`SOCK_STREAM` or `SOCK_SEQPACKET`): a message until the other side
-    /// closes, with its listener. Descriptors that are not the listener are closed.
+    /// Receives what one connection brings (`SOCK_STREAM` or `SOCK_SEQPACKET`): a message, complete or until the other
+    /// side closes, with its listener. Descriptors that are not the listener are closed.
     ///
     /// # Errors
     ///
-    /// A message that is none, or without a listener.
+    /// A message that is none, or without a listener; `EAGAIN` when nothing came for ten seconds.
     pub fn receive(socket: &impl AsFd) -> Result<(ProcessState, Listener), StateError> {
         let mut text = Vec::new();
         let mut fds: Vec<OwnedFd> = Vec::new();
         let mut buffer = vec![0; MOST];
-        loop {
+        patience(socket)?;
+        // A sender may keep a copy of its end among what it sends: its closing is not waited for.
+        while serde_json::from_slice::<Value>(&text).is_err() {
             let (len, more) = scm::recv(socket.as_fd(), &mut buffer).map_err(StateError::Kernel)?;
             fds.extend(more);
             if len == 0 {
@@ -215,6 +219,17 @@ impl ProcessState {
         let listener = Listener::new(fds.swap_remove(at)).map_err(StateError::Kernel)?;
         Ok((state, listener))
     }
+}
+
+/// Lets nobody who connects and says nothing keep this waiting.
+fn patience(socket: &impl AsFd) -> Result<(), StateError> {
+    let failed = |e: std::io::Error| {
+        let errno = e.raw_os_error().unwrap_or_default();
+        StateError::Kernel(Error::Call { call: "setsockopt(SO_RCVTIMEO)", errno, hint: "" })
+    };
+    // A copy of the descriptor: the option is the socket's own, whatever its type.
+    let socket = UnixStream::from(socket.as_fd().try_clone_to_owned().map_err(failed)?);
+    socket.set_read_timeout(Some(Duration::from_secs(10))).map_err(failed)
 }
 
 #[cfg(test)]

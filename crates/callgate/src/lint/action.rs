@@ -17,8 +17,12 @@ pub(super) fn check(view: &View<'_>, layers: &[Loaded<'_>], out: &mut Vec<Draft>
         };
         out.push(Draft::new(ALL_PERMITTED, message).witness(call).at(Place::Whole));
     }
+    // Whose `on` lines answer has a supervisor, and with it the only listener of its stack.
+    let supervised = layers.iter().filter_map(|l| l.parsed).any(|p| !p.on_lines.is_empty());
     for action in view.filter.leaves() {
-        one(view, *action, out);
+        if !(supervised && matches!(action, Action::Notify(_))) {
+            one(view, *action, out);
+        }
     }
     for native in &view.arches {
         unknown_numbers(view, *native, out);

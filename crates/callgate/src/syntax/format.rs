@@ -1,7 +1,7 @@
 //! `callgate fmt`: one way to set blanks, nothing else changed.
 
 use super::lexer::{Kind, Token, lex};
-use super::tree::{Part, STATEMENTS, on_arch, tree};
+use super::tree::{ANSWERS, Part, STATEMENTS, on_arch, tree};
 
 /// A formatted text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,6 +56,7 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
     let mut depth = 0usize;
     let mut before: Option<Token> = None;
     let mut first = true;
+    let answers = tokens.iter().find(|t| !t.kind.is_trivia()).is_some_and(|t| t.loc.of(text) == "on");
     for (at, token) in tokens.iter().enumerate() {
         match token.kind {
             Kind::Space => {}
@@ -77,11 +78,14 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
                 {
                     let name = token.loc.of(text);
                     let word = token.kind == Kind::Word && (name == "if" || on_arch(text, &tokens[at..]));
+                    let answer =
+                        answers && depth == 0 && ANSWERS.contains(&name) && ends_operand(text, before);
                     // Inside brackets, a line that begins like a statement would end this one.
                     let starts = depth > 0 && STATEMENTS.contains(&name);
                     if before.kind == Kind::Comma && !starts
                         || matches!(token.kind, Kind::AndAnd | Kind::OrOr)
                         || (word && depth == 0)
+                        || answer
                     {
                         breaks.push(Break { at: code.len(), nested: depth > 0 });
                     }
@@ -99,6 +103,15 @@ fn statement(text: &str, tokens: &[Token], lines: &mut Vec<Line>) {
     }
     if !code.is_empty() {
         wrap(code, &breaks, None, first, lines);
+    }
+}
+
+/// Whether calls or a condition may end with this token, so that an answer may follow.
+fn ends_operand(text: &str, token: Token) -> bool {
+    match token.kind {
+        Kind::Word => !matches!(token.loc.of(text), "if" | "in" | "not" | "on" | "ask"),
+        Kind::Number | Kind::Group | Kind::RParen | Kind::RBrace | Kind::Question => true,
+        _ => false,
     }
 }
 

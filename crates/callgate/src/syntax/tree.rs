@@ -41,10 +41,14 @@ pub(crate) const STATEMENTS: &[&str] = &[
     "x32",
 ];
 
+/// The words that begin an answer and no statement.
+pub(crate) const ANSWERS: &[&str] = &["ask", "bind", "connect", "continue-unchecked", "open", "return"];
+
 /// Groups a text's tokens.
 ///
 /// A statement ends with its line unless the line ends in a comma, an operator or an open bracket, or
-/// the next one begins with `&&`, `||`, `|`, `if`, `on ARCH` or a closing bracket. A blank line always
+/// the next one begins with `&&`, `||`, `|`, `if`, `on ARCH` or a closing bracket; an `on` line also goes on
+/// with an answer that cannot begin a statement. A blank line always
 /// ends it, and so does, inside brackets, a line that begins like a statement: one forgotten
 /// bracket must not swallow the file.
 pub(crate) fn tree(text: &str) -> Tree {
@@ -55,6 +59,7 @@ pub(crate) fn tree(text: &str) -> Tree {
         let start = at;
         let mut last = None;
         let mut depth = 0usize;
+        let mut answers = false;
         while let Some(token) = tokens.get(at) {
             at += 1;
             match token.kind {
@@ -62,7 +67,7 @@ pub(crate) fn tree(text: &str) -> Tree {
                 Kind::Newline => {
                     let Some(last) = last else { break };
                     // Comment lines inside a statement belong to it: look for what comes after them.
-                    match continues(text, &tokens, at, last, depth) {
+                    match continues(text, &tokens, at, last, depth, answers) {
                         Some(next) => at = next,
                         None => break,
                     }
@@ -73,6 +78,7 @@ pub(crate) fn tree(text: &str) -> Tree {
                         Kind::RParen | Kind::RBrace => depth = depth.saturating_sub(1),
                         _ => {}
                     }
+                    answers |= last.is_none() && token.loc.of(text) == "on";
                     last = Some(*token);
                 }
             }
@@ -84,7 +90,14 @@ pub(crate) fn tree(text: &str) -> Tree {
 
 /// If the statement whose last token is `last` goes on after the line end before `at`: the index of
 /// its next token.
-fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize) -> Option<usize> {
+fn continues(
+    text: &str,
+    tokens: &[Token],
+    at: usize,
+    last: Token,
+    depth: usize,
+    answers: bool,
+) -> Option<usize> {
     let mut next = at;
     let mut blank = true;
     loop {
@@ -100,7 +113,11 @@ fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize)
     let word = tokens[next].loc.of(text);
     let begins = match tokens[next].kind {
         Kind::AndAnd | Kind::OrOr | Kind::Or | Kind::RParen | Kind::RBrace => true,
-        Kind::Word => word == "if" || on_arch(text, &tokens[next..]),
+        Kind::Word => {
+            word == "if"
+                || on_arch(text, &tokens[next..])
+                || (answers && depth == 0 && ANSWERS.contains(&word))
+        }
         _ => false,
     };
     let open = match last.kind {
@@ -127,9 +144,13 @@ fn continues(text: &str, tokens: &[Token], at: usize, last: Token, depth: usize)
 /// Whether `on` with an architecture comes first: the end of a rule. With anything else it begins a line of
 /// its own.
 pub(crate) fn on_arch(text: &str, tokens: &[Token]) -> bool {
-    let mut words = tokens.iter().filter(|t| !t.kind.is_trivia()).map(|t| t.loc.of(text));
-    let arch = |word: &str| word == "native" || Arch::parse(word).is_some();
-    words.next() == Some("on") && words.next().is_some_and(arch)
+    let mut words = tokens.iter().filter(|t| !t.kind.is_trivia());
+    let arch = |t: &Token| {
+        let word = t.loc.of(text);
+        // Numbers are calls, though `386` is an architecture to some.
+        t.kind == Kind::Word && (word == "native" || Arch::parse(word).is_some())
+    };
+    words.next().is_some_and(|t| t.loc.of(text) == "on") && words.next().is_some_and(arch)
 }
 
 fn starts_statement(text: &str, tokens: &[Token], at: usize) -> bool {
@@ -186,5 +207,8 @@ mod tests {
             statements("on a\n on arm\n if x == 1 log\non b log"),
             ["on a on arm if x == 1 log", "on b log"]
         );
+        assert_eq!(statements("on none log\non 386 log\n"), ["on none log", "on 386 log"]);
+        assert_eq!(statements("on a if x == 1\n  open b\nopen c"), ["on a if x == 1 open b open c"]);
+        assert_eq!(statements("allow a\n  open b\non c\nlog d"), ["allow a", "open b", "on c", "log d"]);
     }
 }

@@ -5,7 +5,7 @@ use super::tell::{Tell, plain};
 use crate::failure::{CANNOT, Failure, Outcome};
 use crate::say::Say;
 use callgate_sys::scm;
-use callgate_trace::supervise::{Person, ProcessState, Table};
+use callgate_trace::supervise::{Home, Person, ProcessState, Table};
 use std::fs::Permissions;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -62,7 +62,11 @@ pub(super) fn listen(
                     metadata => format!(", metadata {:?}", plain(metadata)),
                 };
                 say.error(&format!("{id}: process {} has come{metadata}", state.pid));
-                match serve(&listener, table, person, tell, Some(&id)) {
+                // What it was when it came: later it may have made mounts of its own.
+                let home = Home::of(state.pid).map_err(|e| {
+                    say.error(&format!("{id}: /proc/{}: {e}: lines with paths answer nothing", state.pid));
+                });
+                match serve(&listener, table, person, tell, home.ok().as_ref(), Some(&id)) {
                     Ok(()) => say.error(&format!("{id}: all its processes have ended")),
                     Err(e) => say.error(&format!("{id}: {e}")),
                 }

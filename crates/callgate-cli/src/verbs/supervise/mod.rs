@@ -14,7 +14,7 @@ use crate::tuning::Tuning;
 use callgate::notify::{Listener, Options, Readiness};
 use callgate::syntax::Parsed;
 use callgate_sys::spawn::{self, Command};
-use callgate_trace::supervise::{Nobody, Person, Table, answer};
+use callgate_trace::supervise::{Home, Nobody, Person, Table, answer};
 use person::Terminal;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -42,6 +42,12 @@ pub(crate) fn supervise(args: &Supervise, say: &Say) -> Outcome {
         say.error("without --ask every question is answered no");
     }
     let person: &dyn Person = terminal.as_ref().map_or(&Nobody, |t| t);
+    if let Some(number) = args.listener_fd {
+        let listener = Listener::inherited(number).map_err(Failure::input)?;
+        let served = serve(&listener, &table, person, &tell, Some(&own_home()?), None);
+        tell.end();
+        return served.map(|()| 0).map_err(|e| Failure::input(format!("descriptor {number}: {e}")));
+    }
     match &args.listen {
         Some(path) => listen::listen(path, args.seqpacket, &table, person, &tell, say),
         None => command(args, &input, parsed, &table, person, &tell, say),
@@ -58,6 +64,7 @@ fn command(
     say: &Say,
 ) -> Outcome {
     let failed = |e: spawn::Failure| Failure::new(e.exit_code(), e);
+    let home = own_home()?;
     let (program, mark) = pass::program(input, &Tuning::default())?;
     let flags = Options::default().flags();
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);
@@ -80,7 +87,7 @@ fn command(
     let _ = listener.set_sync_wake_up(true);
     let name = args.command[0].display();
     std::thread::scope(|scope| {
-        let served = scope.spawn(|| serve(&listener, table, person, tell, None));
+        let served = scope.spawn(|| serve(&listener, table, person, tell, Some(&home), None));
         let outcome = child.wait();
         // The command's last words; of what it left behind nobody takes care any more.
         if listener.wait(Some(Duration::ZERO)).is_ok_and(|r| r == Readiness::Ended) {
@@ -113,17 +120,23 @@ fn command(
     })
 }
 
+/// What this process was started in: the command's paths are its own.
+fn own_home() -> Result<Home, Failure> {
+    Home::own().map_err(|e| Failure::new(CANNOT, format!("/proc: {e}")))
+}
+
 /// Answers all calls of a listener; returns when nobody is left to make any.
 fn serve(
     listener: &Listener,
     table: &Table,
     person: &dyn Person,
     tell: &Tell<'_>,
+    home: Option<&Home>,
     container: Option<&str>,
 ) -> Result<(), callgate::notify::Error> {
     listener.serve(WORKERS, |call| {
         let _busy = tell.busy();
-        let event = answer(call, table, person);
+        let event = answer(call, table, home, person);
         tell.event(&event, container);
     })
 }
