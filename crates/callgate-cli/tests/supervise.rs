@@ -248,7 +248,12 @@ fn an_interrupt_ends_both() {
 #[test]
 fn an_agent_answers_for_commands_that_send_their_listener() {
     let folder = Folder::new();
-    let file = policy(&folder, "notify getppid\non getppid return 77\n");
+    let number = folder.file("number", b"1\n");
+    let rules = format!(
+        "notify getppid\nnotify open, openat if flags & O_CLOEXEC == 0\n\
+         on getppid return 76\non open, openat open read-only \"{number}\"\n"
+    );
+    let file = policy(&folder, &rules);
     for seqpacket in [false, true] {
         let socket = folder.path().join(format!("agent-{seqpacket}"));
         let socket = socket.to_str().unwrap();
@@ -261,7 +266,7 @@ fn an_agent_answers_for_commands_that_send_their_listener() {
         assert!(line.contains("listening on"), "{line}");
         let run = || {
             callgate(&["run", &file, "--agent", socket, "--agent-metadata", "for tests"])
-                .args(["--", "sh", "-c", "exit $PPID"])
+                .args(["--", "sh", "-c", &format!("read x < {number}; exit $((PPID + x))")])
                 .output()
                 .unwrap()
         };
@@ -274,7 +279,7 @@ fn an_agent_answers_for_commands_that_send_their_listener() {
             assert_ne!(told.read_line(&mut all).unwrap(), 0, "{all}");
         }
         assert!(all.contains("sh: process ") && all.contains("metadata \"for tests\""), "{all}");
-        assert!(all.contains("getppid() on ") && all.contains("= 77, made up"), "{all}");
+        assert!(all.contains("getppid() on ") && all.contains("= 76, made up"), "{all}");
         agent.kill().unwrap();
         agent.wait().unwrap();
         // Nobody listens any more: nothing is run.
@@ -303,11 +308,18 @@ fn an_agent_survives_those_who_send_nonsense() {
     }
     let output = callgate(&["run", &file, "--agent", path, "--", "sh", "-c", "exit $PPID"]).output().unwrap();
     assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+    // Each connection is told about when its turn comes.
+    let complaints =
+        ["not a container process state"; 3].into_iter().chain(["1 descriptors are named, 0 came"]);
+    for complaint in complaints.clone() {
+        let wanted = complaints.clone().filter(|c| *c == complaint).count();
+        while all.matches(complaint).count() < wanted {
+            assert_ne!(told.read_line(&mut all).unwrap(), 0, "{all}");
+        }
+        assert_eq!(all.matches(complaint).count(), wanted, "{all}");
+    }
     agent.kill().unwrap();
     agent.wait().unwrap();
-    told.read_to_string(&mut all).unwrap();
-    assert_eq!(all.matches("not a container process state").count(), 3, "{all}");
-    assert_eq!(all.matches("1 descriptors are named, 0 came").count(), 1, "{all}");
 }
 
 /// What a terminal shows of `callgate supervise --ask`, with these lines typed into it.

@@ -103,11 +103,25 @@ fn devices_and_mounts_are_made_for_who_may_not() {
     let bare = Command::new(args[0]).args(&args[1..]).output();
     let Ok(bare) = bare else { return println!("skipped: no setpriv") };
     let output = run("emulate_mknod", &args, b"");
+    // A mount by somebody who may not: what the program of that name refuses to try, a few lines of Python do.
+    std::fs::create_dir(folder.join("mine")).unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.join("mine"), open).unwrap();
+    let mount = "import ctypes, os, sys\n\
+                 libc, at = ctypes.CDLL(None, use_errno=True), sys.argv[1].encode()\n\
+                 os.setuid(65534)\n\
+                 def mount(kind, to): return libc.mount(b'x', to, kind, 0, None) and ctypes.get_errno()\n\
+                 print(mount(b'proc', at + b'/mine'), mount(b'tmpfs', at + b'/closed'), mount(b'tmpfs', at + b'/mine'))\n\
+                 print(os.statvfs(at + b'/mine').f_blocks * os.statvfs(at + b'/mine').f_frsize)\n";
+    let mounted = run("emulate_mknod", &["python3", "-c", mount, folder.to_str().unwrap()], b"");
+    let unmounted = Command::new("umount").arg(folder.join("mine")).output();
     let is_device = std::fs::symlink_metadata(folder.join("null"))
         .is_ok_and(|m| std::os::unix::fs::FileTypeExt::is_char_device(&m.file_type()));
     std::fs::remove_dir_all(&folder).unwrap();
     let refused = "no disk\nno mem\nnot there\n";
     assert_eq!(text(&bare.stdout), format!("failed\n{refused}"));
     assert_eq!(text(&output.stdout), format!("null\n{refused}"), "{}", text(&output.stderr));
+    assert_eq!(text(&mounted.stdout), "1 13 0\n16777216\n", "{}", text(&mounted.stderr));
+    assert!(unmounted.is_ok_and(|o| o.status.success()));
     assert!(is_device && text(&output.stderr).contains("supervisor: made null as 1:3"));
 }
