@@ -20,6 +20,14 @@ const MOST_SEGMENTS: usize = 4096;
 const HOT: usize = 10;
 /// Lines of arguments of up to this many pieces are told apart in the best order.
 const VALUES: usize = 24;
+/// As many values are picked out of one stretch of such a line.
+const FEW_GONE: usize = 4;
+
+/// The most ranges that may be told apart in no more tests than testing bits takes: one test in two
+/// neighbours at least.
+fn most_segments(bits: usize) -> usize {
+    (bits * 2 + 1).min(MOST_SEGMENTS)
+}
 
 /// The graph of the filter and its entry.
 pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
@@ -63,16 +71,15 @@ impl Planner<'_> {
             self.done.insert(at, id);
             return id;
         }
-        let id = match self.filter.segments(at, word, MOST_SEGMENTS) {
-            Some(segments) if line::cost(&segments) <= self.bit_cost(at, word) => {
-                match self.low_first(at, word, &segments) {
-                    Some(id) => id,
-                    None => {
-                        let line = self.weigh(at, word, &segments);
-                        self.best(word, &line)
-                    }
+        let bits = self.bit_cost(at, word);
+        let id = match self.filter.segments(at, word, most_segments(bits)) {
+            Some(segments) if line::cost(&segments) <= bits => match self.low_first(at, word, &segments) {
+                Some(id) => id,
+                None => {
+                    let line = self.weigh(at, word, &segments);
+                    self.best(word, &line)
                 }
-            }
+            },
             _ => self.bits(at, word),
         };
         self.done.insert(at, id);
@@ -82,13 +89,13 @@ impl Planner<'_> {
     /// The tests that tell the pieces of a line apart, in the best order that can be found in little time.
     fn best(&mut self, word: Word, line: &Line<'_>) -> Id {
         // The time grows with the third power of this, and is spent on every compilation.
-        let most = match (word, self.options.target) {
-            (Word::ARCH, _) => 0,
-            (Word::NR, Target::Raw) => optimal::MOST,
-            (Word::NR, Target::Bitmap) => HOT,
-            _ => VALUES,
+        let (most, gone) = match (word, self.options.target) {
+            (Word::ARCH, _) => (0, 0),
+            (Word::NR, Target::Raw) => (optimal::MOST, optimal::GONE),
+            (Word::NR, Target::Bitmap) => (HOT, optimal::GONE),
+            _ => (VALUES, FEW_GONE),
         };
-        match optimal::tree(line, most) {
+        match optimal::tree(line, most, gone) {
             Some(tree) => self.tree(word, tree),
             None => self.line(word, line),
         }
@@ -108,8 +115,9 @@ impl Planner<'_> {
         if !outer.is_leaf() || self.word(inner) != Some(low) {
             return None;
         }
-        let segments = self.filter.segments(inner, low, MOST_SEGMENTS)?;
-        if line::cost(&segments) > self.bit_cost(inner, low) {
+        let bits = self.bit_cost(inner, low);
+        let segments = self.filter.segments(inner, low, most_segments(bits))?;
+        if line::cost(&segments) > bits {
             return None;
         }
         let line = self.weigh(inner, low, &segments);

@@ -15,7 +15,7 @@ use std::ops::Range;
 /// Lines of more pieces are cut by weight instead: the time grows with the third power.
 pub(super) const MOST: usize = 192;
 /// As many single values are picked out of one stretch at most.
-const GONE: usize = 12;
+pub(super) const GONE: usize = 12;
 /// A test must save more than this share of the line's weight to be worth its place in the program.
 const SHARE: u64 = 1024;
 /// What is not hot counts for so much less: a guess must not outweigh what was seen.
@@ -52,9 +52,10 @@ struct Item {
     single: bool,
 }
 
-/// The best tree for the line, counting the `most` hottest pieces; `None` where a quick look is as good, or
+/// The best tree for the line, counting the `most` hottest pieces and with at most `gone` (up to [`GONE`])
+/// single values picked out of one stretch; `None` where a quick look is as good, or
 /// there are too many items.
-pub(super) fn tree(line: &Line<'_>, most: usize) -> Option<Tree> {
+pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize) -> Option<Tree> {
     let pieces = line.pieces();
     let mut hot: Vec<usize> = (0..pieces.len()).filter(|&i| pieces[i].hot).collect();
     if hot.len() > most {
@@ -80,7 +81,7 @@ pub(super) fn tree(line: &Line<'_>, most: usize) -> Option<Tree> {
             .scan(0, |sum, item| Some(std::mem::replace(sum, *sum + item.weight + 1)))
             .collect(),
         place: items.iter().map(|i| i.weight).sum::<u64>() / SHARE,
-        deep: order.len().min(GONE) + 1,
+        deep: order.len().min(gone) + 1,
         rank: vec![UNRANKED; len],
         order,
         states: Vec::new(),
@@ -143,7 +144,11 @@ impl Table<'_> {
 
     /// The single values of a stretch that may go, heaviest first.
     fn heaviest(&self, start: usize, end: usize) -> impl Iterator<Item = usize> {
-        self.order.iter().map(|&i| usize::from(i)).filter(move |i| (start..end).contains(i)).take(GONE)
+        self.order
+            .iter()
+            .map(|&i| usize::from(i))
+            .filter(move |i| (start..end).contains(i))
+            .take(self.deep - 1)
     }
 
     fn weight(&self, start: usize, end: usize) -> u64 {
@@ -157,7 +162,7 @@ impl Table<'_> {
         let mut count = 0;
         self.rank[start..end].fill(UNRANKED);
         let found = self.order.iter().map(|&i| usize::from(i)).filter(|i| (start..end).contains(i));
-        for (rank, item) in found.take(GONE).enumerate() {
+        for (rank, item) in found.take(self.deep - 1).enumerate() {
             singles[rank] = item;
             self.rank[item] = rank as u8;
             count = rank + 1;
