@@ -97,7 +97,12 @@ fn one_arch(flat: &Flat, out: &mut String) -> Result<(), Error> {
 fn as_written(conj: &Conj, arch: Arch) -> Option<container::Compares> {
     let mut compares = Vec::new();
     for test in conj {
-        let whole = test.width == Width::W64 || arch.register_bits() == 32;
+        let narrow = arch.register_bits() == 32;
+        let whole = match test.width {
+            Width::W32 => narrow,
+            Width::W64 => true,
+            Width::Slot => !narrow,
+        };
         if !whole || test.arg.get() > 5 || compares.iter().any(|(arg, _)| *arg == test.arg.get()) {
             return None;
         }

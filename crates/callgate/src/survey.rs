@@ -1,6 +1,6 @@
 //! A diagram read call by call: which calls behave alike, and how.
 
-use crate::diagram::{Diagram, Ref};
+use crate::diagram::{Diagram, Mix, Ref};
 use crate::policy::Cond;
 use crate::render::condition::{Conditions, LONGEST, length};
 use crate::render::{RenderError, whole_slots};
@@ -31,6 +31,9 @@ pub struct Behaviour<L> {
     /// Whether the conditions are spelled out. Those that would be longer than asked for are not: all
     /// outcomes then have the condition [`Cond::True`].
     pub spelled: bool,
+    /// Where conditions are not spelled out because two words are added up: the sum, and which of the two
+    /// outcomes it decides for where it holds.
+    pub mix: Option<(Mix, L)>,
 }
 
 /// The most ranges of numbers one architecture may have.
@@ -122,7 +125,11 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
             if let Some(last) = outcomes.last_mut() {
                 last.0 = Cond::True;
             }
-            behaviours.push(Behaviour { calls, numbers: merge(numbers), outcomes, spelled });
+            let mix = (!spelled).then(|| self.mix(sub)).flatten();
+            let mix = mix
+                .filter(|(_, pass, fail)| pass.is_leaf() && fail.is_leaf())
+                .map(|(mix, pass, _)| (mix, *self.leaf(pass)));
+            behaviours.push(Behaviour { calls, numbers: merge(numbers), outcomes, spelled, mix });
         }
         behaviours.sort_by_key(|b| (std::cmp::Reverse(b.calls.len()), b.numbers.first().map(|n| *n.start())));
         Ok(Survey { arch, behaviours })

@@ -160,6 +160,12 @@ impl Paragraphs<'_> {
     /// `allow if domain != AF_ALG`, `otherwise errno(EPERM)`.
     fn outcomes(&self, behaviour: &Behaviour<Action>) -> Vec<String> {
         let call = behaviour.calls.first().copied().zip(self.arch);
+        if let Some((mix, holds)) = &behaviour.mix {
+            let then = format!("{} if {}", words::action(*holds, self.arch), words::mix(mix, call));
+            let others = behaviour.outcomes.iter().map(|o| o.1).filter(|action| action != holds);
+            let others = others.map(|action| format!("otherwise {}", words::action(action, self.arch)));
+            return std::iter::once(then).chain(others).collect();
+        }
         if !behaviour.spelled {
             let actions: Vec<String> =
                 behaviour.outcomes.iter().map(|(_, action)| words::action(*action, self.arch)).collect();
@@ -226,6 +232,10 @@ fn survey_json(survey: &Survey<Action>) -> Value {
                 "numbers": b.numbers.iter().map(|r| json!([r.start(), r.end()])).collect::<Vec<_>>(),
                 "outcomes": outcomes,
                 "spelled": b.spelled,
+                "sum": b.mix.as_ref().map(|(mix, holds)| json!({
+                    "when": words::mix(mix, call),
+                    "action": words::action(*holds, survey.arch),
+                })),
             })
         })
         .collect();

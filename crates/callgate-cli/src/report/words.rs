@@ -1,7 +1,8 @@
 //! Single calls and actions in words.
 
-use callgate::abi::Param;
 use callgate::abi::constant::describe;
+use callgate::abi::{Param, Word};
+use callgate::diagram::Mix;
 use callgate::{Action, Arch, Errno, SeccompData, Syscall, Width};
 
 /// An action of an architecture, its error by that architecture's name.
@@ -77,4 +78,20 @@ pub(crate) fn call_json(data: &SeccompData) -> serde_json::Value {
         "args": data.args,
         "ip": data.ip,
     })
+}
+
+/// `(ip.lo + ip.hi) & 0xfff == 0`.
+pub(crate) fn mix(mix: &Mix, call: Option<(Syscall, Arch)>) -> String {
+    let params = call.and_then(|(call, arch)| call.params(arch)).unwrap_or(&[]);
+    let name = |word: Word| {
+        let (index, high) = word.arg().unwrap_or_default();
+        let half = if high { "hi" } else { "lo" };
+        match (index, params.get(usize::from(index))) {
+            (6, _) => format!("ip.{half}"),
+            (_, Some(param)) => format!("{}.{half}", param.name),
+            (_, None) => format!("arg{index}.{half}"),
+        }
+    };
+    let sign = if mix.minus { '-' } else { '+' };
+    format!("({} {sign} {}) & {:#x} == {}", name(mix.second), name(mix.first), mix.mask, mix.value)
 }

@@ -7,10 +7,13 @@
 
 mod leaves;
 mod mark;
+mod mix;
 mod ops;
 mod stack;
 mod store;
 pub(crate) mod words;
+
+pub use mix::Mix;
 
 pub(crate) use leaves::Leaves;
 pub(crate) use ops::arch_set;

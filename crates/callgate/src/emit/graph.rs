@@ -1,6 +1,6 @@
 //! The control-flow graph between a diagram and its code.
 
-use crate::diagram::words::Test;
+use crate::diagram::{Mix, words::Test};
 use crate::hash::FastMap;
 use callgate_abi::Word;
 
@@ -25,18 +25,6 @@ pub(super) enum Block {
         then: Id,
         other: Id,
     },
-}
-
-/// A test of the low bits of two words added up.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Mix {
-    pub(super) first: Word,
-    pub(super) second: Word,
-    /// Whether the first is taken from the second, not added to it.
-    pub(super) minus: bool,
-    /// Some bits from the lowest on.
-    pub(super) mask: u32,
-    pub(super) value: u32,
 }
 
 /// Blocks without cycles, each at most once: equal tails are one.

@@ -1,7 +1,7 @@
 //! Blocks in a row: written from the end, so that every jump knows how far it goes.
 
-use super::graph::{Block, Graph, Id, Mix};
-use crate::diagram::words::Test;
+use super::graph::{Block, Graph, Id};
+use crate::diagram::{Mix, words::Test};
 use callgate_abi::insn::op;
 use callgate_abi::{Endian, Insn, Word};
 

@@ -2,7 +2,6 @@
 
 mod bits;
 mod line;
-mod mix;
 mod optimal;
 mod weigh;
 
@@ -65,7 +64,7 @@ impl Planner<'_> {
         if let Some(&id) = self.done.get(&at) {
             return id;
         }
-        if let Some((mix, pass, fail)) = mix::find(self.filter, at, word) {
+        if let Some((mix, pass, fail)) = self.filter.mix(at) {
             let (then, other) = (self.block(pass), self.block(fail));
             let id = self.graph.mixed(mix, then, other);
             self.done.insert(at, id);
