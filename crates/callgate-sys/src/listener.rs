@@ -84,7 +84,7 @@ impl Supported {
 
 /// Names one pending notification of one listener. Never reused by the kernel within a listener.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct NotifyId(u64);
+pub struct NotifyId(pub(crate) u64);
 
 impl NotifyId {
     /// The kernel's number, for reports.

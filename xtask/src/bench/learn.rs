@@ -3,7 +3,7 @@
 //! All ways take turns in each round. A wall-clock time is the lower quartile of its rounds, a CPU time the sum;
 //! both are told as multiples of the program alone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -49,20 +49,27 @@ const SOURCE: &str = r#"
 /// A program and its arguments.
 type Load = (&'static str, Vec<String>);
 
-/// Prints the ratios. `callgate` is built first, as it is shipped.
+/// Prints the ratios. callgate is built first, as it is shipped, unless `CALLGATE` names a binary.
 pub(super) fn print() -> Result<()> {
+    let callgate = match std::env::var_os("CALLGATE") {
+        Some(binary) => binary.into(),
+        None => built()?,
+    };
+    let folder = std::env::temp_dir().join(format!("callgate-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+    let done = measure(&callgate, &folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    done
+}
+
+fn built() -> Result<PathBuf> {
     let root = files::root();
     let mut build = Command::new("cargo");
     build.args(["build", "--release", "-q", "-p", "callgate-cli"]).current_dir(root);
     if !build.status().map_err(|e| e.to_string())?.success() {
         return Err("callgate does not build".to_owned());
     }
-    let callgate = root.join("target/release/callgate");
-    let folder = std::env::temp_dir().join(format!("callgate-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-    let done = measure(&callgate, &folder);
-    let _ = std::fs::remove_dir_all(&folder);
-    done
+    Ok(root.join("target/release/callgate"))
 }
 
 fn measure(callgate: &Path, folder: &Path) -> Result<()> {

@@ -12,17 +12,31 @@
 #![expect(unsafe_code, reason = "system calls after fork")]
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::Error;
-use crate::listener::Listener;
+use crate::listener::{Listener, NotifyId, Readiness};
 use crate::raw::{errno, fork_raw, leave};
+use crate::shared::{Shared, ZeroInit};
+
+/// How many numbers may lie between two notifications that are received: of calls that signals interrupted.
+const SKIPPED: u64 = 1 << 14;
 
 /// The process that waits for this one's death; dropped when there is nothing left to guard.
 pub(super) struct Guard {
     pid: libc::pid_t,
     /// The other end of what it waits on; closed by dying.
     alive: Option<OwnedFd>,
+    last: Shared<Last>,
 }
+
+/// The notification received last.
+#[derive(Default)]
+struct Last(AtomicU64);
+
+// SAFETY: an integer may be zero.
+unsafe impl ZeroInit for Last {}
 
 impl Guard {
     /// Start it. Signals should be blocked, so that those from the terminal do not reach it.
@@ -35,12 +49,18 @@ impl Guard {
             }
             (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1]))
         };
+        let last: Shared<Last> = Shared::new()?;
         // SAFETY: the child keeps the contract, see `guard`.
         let pid = unsafe { fork_raw(false) }?;
         if pid == 0 {
-            guard(listener, &watched);
+            guard(listener, &watched, &last);
         }
-        Ok(Guard { pid, alive: Some(alive) })
+        Ok(Guard { pid, alive: Some(alive), last })
+    }
+
+    /// To be told of every notification that was received, before it is answered.
+    pub(super) fn received(&self, id: NotifyId) {
+        self.last.0.store(id.get(), Ordering::Release);
     }
 }
 
@@ -55,12 +75,24 @@ impl Drop for Guard {
 }
 
 /// The guard's whole life.
-fn guard(listener: &Listener, watched: &OwnedFd) -> ! {
+fn guard(listener: &Listener, watched: &OwnedFd, last: &Last) -> ! {
     keep_only(listener.as_fd().as_raw_fd(), watched.as_raw_fd());
     let mut poll = libc::pollfd { fd: watched.as_raw_fd(), events: 0, revents: 0 };
     // SAFETY: one valid entry; its other end is closed when the supervisor is gone.
     while unsafe { libc::poll(&raw mut poll, 1, -1) } < 1 {}
-    // The supervisor may be done, or dead: then calls wait, or will come.
+    // The supervisor is done, or dead: then calls wait, or will come.
+    if listener.wait(Some(Duration::ZERO)) == Ok(Readiness::Ended) {
+        leave(0);
+    }
+    // One it may have received and not answered:
+    // nobody receives that again. Its number is the last we know of or soon after, as the kernel counts them up
+    // (`kernel/seccomp.c`, `seccomp_next_notify_id`); others refuse an answer, being gone or not received.
+    let known = last.0.load(Ordering::Acquire);
+    if known != 0 {
+        for number in 0..=SKIPPED {
+            let _ = listener.respond_continue(NotifyId(known.wrapping_add(number)));
+        }
+    }
     while let Ok(Some(call)) = listener.recv() {
         let pid = i32::try_from(call.tid).unwrap_or(0);
         // SAFETY: takes no pointers. The call waits, unless its process is dead already.

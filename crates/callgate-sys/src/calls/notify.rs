@@ -53,7 +53,7 @@ pub fn notify_calls(
     // Faster where there is one (Linux 6.6), and the same where not.
     let _ = listener.set_sync_wake_up(true);
     let (outcome, served) = std::thread::scope(|scope| {
-        let worker = scope.spawn(|| serve(&listener, pid, calls));
+        let worker = scope.spawn(|| serve(&listener, &guard, pid, calls));
         let outcome = child.wait();
         (outcome, worker.join())
     });
@@ -66,7 +66,7 @@ pub fn notify_calls(
 }
 
 /// Answers until no task has the filter any more. `main` is the command's process.
-fn serve(listener: &Listener, main: i32, calls: &mut dyn Calls) -> Result<(), Error> {
+fn serve(listener: &Listener, guard: &Guard, main: i32, calls: &mut dyn Calls) -> Result<(), Error> {
     let mut callers = Callers { known: HashMap::new() };
     let mut executed = false;
     loop {
@@ -79,6 +79,7 @@ fn serve(listener: &Listener, main: i32, calls: &mut dyn Calls) -> Result<(), Er
             Readiness::Ready => {}
         }
         let Some(Notification { id, tid, data }) = listener.recv()? else { return Ok(()) };
+        guard.received(id);
         let tid = i32::try_from(tid).unwrap_or(0);
         executed |= tid == main && has_executed(main);
         if !executed {
