@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -70,6 +71,8 @@ static int notified(void)
     if (alloc(&req, &resp) || pthread_create(&thread, NULL, caller, NULL)) return 1;
     while (listener < 0) usleep(100);
     for (long i = 0; i <= calls; i++) {
+        /* The kernel insists on zeroes. */
+        memset(req, 0, sizeof *req);
         if (receive(listener, req) || id_valid(listener, req->id)) return 1;
         resp->id = req->id;
         resp->val = 7;
