@@ -113,7 +113,15 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
                 Ok(when) if narrow => Ok(whole_slots(when)),
                 made => made,
             };
-            let conds: Result<Vec<Cond>, RenderError> = leaves.iter().copied().map(when).collect();
+            let mix = self.mix(sub);
+            let mix = mix
+                .filter(|(_, pass, fail)| pass.is_leaf() && fail.is_leaf())
+                .map(|(mix, pass, _)| (mix, *self.leaf(pass)));
+            // A comparison for each value of the sum is not begun if there are too many values.
+            let conds: Result<Vec<Cond>, RenderError> = match &mix {
+                Some((mix, _)) if mix.mask as usize >= longest => Err(RenderError::LongCondition(longest)),
+                _ => leaves.iter().copied().map(when).collect(),
+            };
             let (mut outcomes, spelled): (Vec<(Cond, L)>, bool) = match conds {
                 Ok(conds) => (conds.into_iter().zip(leaves).collect(), true),
                 Err(RenderError::LongCondition(_)) => {
@@ -125,10 +133,7 @@ impl<L: Copy + Ord + Hash> Diagram<L> {
             if let Some(last) = outcomes.last_mut() {
                 last.0 = Cond::True;
             }
-            let mix = (!spelled).then(|| self.mix(sub)).flatten();
-            let mix = mix
-                .filter(|(_, pass, fail)| pass.is_leaf() && fail.is_leaf())
-                .map(|(mix, pass, _)| (mix, *self.leaf(pass)));
+            let mix = mix.filter(|_| !spelled);
             behaviours.push(Behaviour { calls, numbers: merge(numbers), outcomes, spelled, mix });
         }
         behaviours.sort_by_key(|b| (std::cmp::Reverse(b.calls.len()), b.numbers.first().map(|n| *n.start())));

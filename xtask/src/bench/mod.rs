@@ -24,8 +24,7 @@ mod time;
 
 use crate::files::Result;
 
-const USAGE: &str =
-    "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]";
+const USAGE: &str = "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {

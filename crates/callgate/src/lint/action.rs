@@ -161,7 +161,7 @@ fn notify(view: &View<'_>) -> Draft {
         nr.is_some_and(|nr| view.find(a.arch, nr, &fixed, |a| a.permits()).is_some())
     });
     let message = if listener {
-        "notify leaves the call to a supervisor, and seccomp may load a newer listener, which is asked instead"
+        "notify leaves the call to a supervisor, and where none listens seccomp may load a listener of the program's own"
     } else {
         "notify leaves the call to a supervisor; without one it fails with ENOSYS"
     };

@@ -2,7 +2,7 @@
 
 use super::matrix::{arch_name, badge, behaviour_id, naming};
 use super::page::{Page, escape, push};
-use crate::report::{calls, conditions};
+use crate::report::{calls, conditions, words};
 use callgate::survey::Survey;
 use callgate::{Action, Cond};
 
@@ -24,13 +24,19 @@ pub(super) fn section(page: &mut Page, surveys: &[Survey<Action>]) {
                     outcomes => {
                         text.push_str("<ul>\n");
                         for (when, action) in outcomes {
-                            let condition = match when {
-                                Cond::True if behaviour.spelled => "otherwise".to_owned(),
-                                Cond::True => format!(
+                            let condition = match (&behaviour.mix, when) {
+                                (Some((mix, holds)), _) if holds == action => {
+                                    format!("if <code>{}</code>", escape(&words::mix(mix, call)))
+                                }
+                                (Some(_), _) => "otherwise".to_owned(),
+                                (None, Cond::True) if behaviour.spelled => "otherwise".to_owned(),
+                                (None, Cond::True) => format!(
                                     "by more than {} comparisons, which are not listed",
                                     conditions::READABLE
                                 ),
-                                when => format!("if <code>{}</code>", escape(&conditions::text(when, call))),
+                                (None, when) => {
+                                    format!("if <code>{}</code>", escape(&conditions::text(when, call)))
+                                }
                             };
                             push(
                                 &mut text,

@@ -106,6 +106,14 @@ impl Planner<'_> {
         if bitmap {
             pieces.iter_mut().for_each(|p| p.hot = false);
             counts.iter().filter(|c| c.1 > 0).for_each(|&(i, _)| pieces[i].hot = true);
+            // Who is killed calls once: where the program runs for nothing else, short is better than fast.
+            let killed = |p: &Piece| {
+                p.target.is_leaf()
+                    && matches!(self.filter.leaf(p.target), Action::KillProcess(_) | Action::KillThread(_))
+            };
+            if pieces.iter().all(|p| !p.hot || killed(p)) {
+                pieces.iter_mut().for_each(|p| p.hot = false);
+            }
         }
     }
 
