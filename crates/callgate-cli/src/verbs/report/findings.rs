@@ -64,8 +64,12 @@ fn article(finding: &Finding, name: &str) -> String {
             ),
         );
     }
-    for note in &d.notes {
-        push(&mut out, format_args!("<p>{}</p>\n", escape(note)));
+    if !d.notes.is_empty() {
+        out.push_str("<ul>\n");
+        for note in &d.notes {
+            push(&mut out, format_args!("<li>{}</li>\n", escape(note)));
+        }
+        out.push_str("</ul>\n");
     }
     if let Some(help) = &d.help {
         push(&mut out, format_args!("<p>To do: {}</p>\n", escape(help)));
