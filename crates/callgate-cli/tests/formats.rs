@@ -377,3 +377,23 @@ fn packaged_profiles() {
         }
     }
 }
+
+/// Units and profiles that say nothing of system calls are nothing to complain of in a tree of files.
+#[test]
+fn a_tree_has_files_about_other_things() {
+    let folder = Folder::new();
+    folder.file("plain.service", b"[Service]\nExecStart=/bin/true\n");
+    folder.file("plain.profile", b"noroot\n");
+    folder.file("filtered.service", b"[Service]\nExecStart=/bin/true\nSystemCallFilter=@system-service\n");
+    let output = callgate(&["check", folder.path().to_str().unwrap()]).output().unwrap();
+    let said = stderr(&output);
+    assert!(said.contains("1 file: 1 systemd; 2 others are no policies"), "{said}");
+    assert_ne!(output.status.code(), Some(2), "{said}");
+    // Named by itself, such a file is a mistake; so is one that means to say something.
+    let plain = folder.path().join("plain.service");
+    let output = callgate(&["check", plain.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    folder.file("typo.service", b"[Service]\nSystemCalFilter=@system-service\n");
+    let output = callgate(&["check", folder.path().to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}

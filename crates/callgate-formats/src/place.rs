@@ -3,6 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// What is wrong with files of formats that are about more than system calls, if nothing of theirs is: in a tree of
+/// files they are nothing to complain of.
+pub const NO_FILTER: [&str; 2] = [
+    "no setting of this unit adds a system-call filter",
+    "no line of this profile adds a system-call filter",
+];
+
 /// A place in a file, in the file's own coordinates. The default is "the file as a whole".
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Place {

@@ -111,9 +111,14 @@ impl Job<'_> {
             return Ok(0);
         }
         let mut files = Vec::new();
-        let others = walk(Path::new(name), &mut files)?;
+        let mut others = walk(Path::new(name), &mut files)?;
         for file in files {
-            out.extend(self.file(&file)?);
+            let checked = self.file(&file)?;
+            if checked.iter().any(is_about_something_else) {
+                others += 1;
+            } else {
+                out.extend(checked);
+            }
         }
         Ok(others)
     }
@@ -281,6 +286,12 @@ pub(crate) fn dropped(input: &Input) -> Vec<Finding> {
         })
     };
     import.losses.iter().map(finding).chain(import.notes.iter().map(note)).collect()
+}
+
+/// Whether it is a file of a format that is about more than system calls, and says nothing of those.
+fn is_about_something_else(checked: &Checked) -> bool {
+    let says = |failure: &String| callgate_formats::NO_FILTER.iter().any(|what| failure.ends_with(what));
+    checked.failure.as_ref().is_some_and(says)
 }
 
 /// `5 files: 3 oci, 1 systemd, 1 cannot be read; 2 others are no policies`.

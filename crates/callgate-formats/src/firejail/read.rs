@@ -5,7 +5,7 @@ use super::profile::Profile;
 use crate::detect::Format;
 use crate::import::{Collect, Import};
 use crate::options::Options;
-use crate::place::Error;
+use crate::place::{Error, NO_FILTER};
 use crate::scan::{Pos, Source};
 use callgate::Arch;
 
@@ -27,7 +27,7 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     let policies = filters::filters(&profile, arch, &mut collect);
     collect.check()?;
     if policies.is_empty() {
-        return Err(source.error(Pos::default(), "no line of this profile adds a system-call filter"));
+        return Err(source.error(Pos::default(), NO_FILTER[1]));
     }
     let mut import = Import::several(Format::Firejail, policies, collect);
     import.stack = true;
