@@ -6,6 +6,7 @@
 mod program;
 pub mod seeds;
 
+use callgate::emit::{Options as EmitOptions, Profile, Target};
 use callgate::program::asm::{self, assemble};
 use callgate::program::container::{self, Container, ReadOptions};
 use callgate::program::{Code, disasm, graph, trace};
@@ -26,7 +27,25 @@ pub const ENTRIES: &[(&str, Entry)] = &[
     ("disasm", disasm),
     ("check", check),
     ("format", format),
+    ("profile", profile),
 ];
+
+/// A profile: it is read, or its line is named; a program made fast on it is proved, whatever its counts are.
+pub fn profile(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let profile = match Profile::parse(&text) {
+        Ok(profile) => profile,
+        Err(e) => return assert!((1..=text.lines().count()).contains(&e.line), "{e}"),
+    };
+    let policy = "arch x86_64\ndefault errno(EPERM)\nallow read, write, futex\n\
+                  allow socket if domain in {1, 2, 10} && type & 0xf in {1, 2}\nkill ptrace\n";
+    let filter = Policy::parse(policy).expect("a policy").lower().expect("a filter");
+    for target in [Target::Bitmap, Target::Raw] {
+        let options = EmitOptions { target, profile: &profile, ..EmitOptions::default() };
+        let program = filter.emit_with(&options).expect("a program");
+        assert_eq!(program.lift().as_ref(), Ok(&filter), "{text}");
+    }
+}
 
 /// A policy's text: it parses or is refused with a reason; what is printed parses to the same policy;
 /// formatting changes blanks only; the diagram says what the plain reading says.

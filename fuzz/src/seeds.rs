@@ -41,6 +41,9 @@ pub fn seeds(root: &Path) -> Vec<(&'static str, Vec<u8>)> {
         let wrapped = Container::ALL.iter().filter_map(|c| container::write(&code, *c, None).ok());
         out.extend(wrapped.map(|bytes| ("container", bytes)));
     }
+    let profile =
+        "# one minute\nread: 90412\nsocket(1, 0x80001): 310\nsocket(_, 2): 18446744073709551615\nfutex: 14\n";
+    out.push(("profile", profile.into()));
     for path in files(&root.join("fuzz/seeds/formats")) {
         out.extend(std::fs::read(&path).map(|bytes| ("format", bytes)));
     }

@@ -1,4 +1,4 @@
-//! What the fuzzer calls for evidence: recordings, audit records, core dumps. Each entry takes any bytes, and
+//! What the fuzzer calls for evidence: recordings, audit records, core dumps; and for messages of container runtimes. Each entry takes any bytes, and
 //! panics if a promise is broken.
 //!
 //! `crates/callgate-trace/tests/parsers.rs` includes this file and runs the same entries on damaged seeds.
@@ -6,6 +6,7 @@
 use callgate_trace::decode::Memory;
 use callgate_trace::evidence::{audit, core::Core};
 use callgate_trace::learn::{DraftError, Recording, Style, draft};
+use callgate_trace::supervise::ProcessState;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 
@@ -42,6 +43,14 @@ pub(crate) fn audit(data: &[u8]) {
     match audit::records(&text) {
         Ok(records) => assert!(records.iter().all(|r| (1..=lines).contains(&r.line))),
         Err((line, lacks)) => assert!((1..=lines).contains(&line) && !lacks.is_empty()),
+    }
+}
+
+/// The message that comes with a container's listener: it is refused with a reason, or written and read again the same.
+pub(crate) fn state(data: &[u8]) {
+    match ProcessState::from_json(data) {
+        Ok(state) => assert_eq!(ProcessState::from_json(state.to_json().as_bytes()), Ok(state)),
+        Err(why) => assert!(!why.to_string().is_empty()),
     }
 }
 
@@ -91,6 +100,12 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             .to_vec(),
         ),
         ("audit", format!("type=SECCOMP msg={record}\nkernel: audit: type=1326 {record}\n{json}").into_bytes()),
+        (
+            "state",
+            br#"{"ociVersion":"1.0.2","fds":["seccompFd"],"pid":7,"metadata":"m","state":{"ociVersion":"1.0.2",
+"id":"c1","status":"creating","pid":7,"bundle":"/b","annotations":{"a":"1"}}}"#
+                .to_vec(),
+        ),
         ("core", core_dump(true)),
         ("core", core_dump(false)),
     ]

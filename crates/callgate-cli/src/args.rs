@@ -148,7 +148,7 @@ pub(crate) struct Supervise {
     /// Ask at the terminal where a line says `ask`: once, always (which writes a line), no, never
     #[arg(long)]
     pub(crate) ask: bool,
-    /// Report only what is denied, and what a `log` line names
+    /// Report only what is denied or fails, and what a `log` line names
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// Report as JSON lines

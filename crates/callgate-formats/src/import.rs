@@ -364,14 +364,7 @@ impl fmt::Display for Effect {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.place.to_string();
-        match &self.file {
-            Some(file) if self.place.line != 0 => write!(f, "{file}:{place}: ")?,
-            Some(file) if !place.is_empty() => write!(f, "{file}: {place}: ")?,
-            Some(file) => write!(f, "{file}: ")?,
-            None if !place.is_empty() => write!(f, "{place}: ")?,
-            None => {}
-        }
+        self.place.lead(self.file.as_deref(), f)?;
         write!(f, "{} ({})", self.what, self.effect)
     }
 }

@@ -27,6 +27,18 @@ impl Place {
         Place { line, ..Place::default() }
     }
 
+    /// Writes what stands before a message about this place: `web.conf:3:7: `.
+    pub(crate) fn lead(&self, file: Option<&str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.to_string();
+        match file {
+            Some(file) if self.line != 0 => write!(f, "{file}:{place}: "),
+            Some(file) if !place.is_empty() => write!(f, "{file}: {place}: "),
+            Some(file) => write!(f, "{file}: "),
+            None if !place.is_empty() => write!(f, "{place}: "),
+            None => Ok(()),
+        }
+    }
+
     /// A line and a column of a text file, both from 1.
     pub fn at(line: u32, column: u32) -> Place {
         Place { line, column, path: None }
@@ -77,14 +89,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.place.to_string();
-        match &self.file {
-            Some(file) if self.place.line != 0 => write!(f, "{file}:{place}: ")?,
-            Some(file) if !place.is_empty() => write!(f, "{file}: {place}: ")?,
-            Some(file) => write!(f, "{file}: ")?,
-            None if !place.is_empty() => write!(f, "{place}: ")?,
-            None => {}
-        }
+        self.place.lead(self.file.as_deref(), f)?;
         f.write_str(&self.what)?;
         match &self.help {
             Some(help) => write!(f, "; {help}"),

@@ -13,6 +13,7 @@ fn entry(name: &str) -> fn(&[u8]) {
     match name {
         "recording" => entries::recording,
         "audit" => entries::audit,
+        "state" => entries::state,
         _ => entries::core,
     }
 }
@@ -59,7 +60,7 @@ proptest! {
 
     #[test]
     fn arbitrary_text(text in any::<String>(), bytes in vec(any::<u8>(), 0..300)) {
-        for name in ["recording", "audit", "core"] {
+        for name in ["recording", "audit", "state", "core"] {
             entry(name)(text.as_bytes());
             entry(name)(&bytes);
         }

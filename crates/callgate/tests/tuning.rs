@@ -84,3 +84,22 @@ fn what_is_wrong_with_a_profile_is_said_with_its_line() {
         assert_eq!(Profile::parse(text).unwrap_err().to_string(), message);
     }
 }
+
+/// Counts may be as large as a number can be; only proportions count.
+#[test]
+fn large_counts_are_proportions_too() {
+    let filter = filter(IOCTLS);
+    let (large, small) = (u64::MAX, u64::MAX / 4);
+    for target in [Target::Bitmap, Target::Raw] {
+        for (often, rare) in [("madvise", "ioctl"), ("ioctl", "madvise")] {
+            let of = |a: u64, b: u64| {
+                compile(
+                    &filter,
+                    target,
+                    &format!("{often}: {a}\n{often}(0, 4, 4): {a}\n{rare}: {b}\n{rare}(0, 4, 4): {b}\n"),
+                )
+            };
+            assert_eq!(of(large, small).insns(), of(4, 1).insns());
+        }
+    }
+}

@@ -92,19 +92,21 @@ fn worst(program: &Program, policy: &Policy) -> u32 {
     worst
 }
 
+/// A mean of weighted counts.
 #[derive(Default)]
-struct Mean {
+pub(super) struct Mean {
     sum: f64,
     weight: f64,
 }
 
 impl Mean {
-    fn add(&mut self, steps: u32, weight: f64) {
+    pub(super) fn add(&mut self, steps: u32, weight: f64) {
         self.sum += f64::from(steps) * weight;
         self.weight += weight;
     }
 
-    fn value(&self) -> Option<f64> {
+    /// `None` if nothing was counted.
+    pub(super) fn value(&self) -> Option<f64> {
         (self.weight > 0.0).then(|| self.sum / self.weight)
     }
 }

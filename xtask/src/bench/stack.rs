@@ -1,6 +1,7 @@
 //! Stacks of filters as a service manager loads them, a filter a setting and architecture, and the one
 //! filter they are merged into.
 
+use super::measure::Mean;
 use super::mix::{Event, Mix};
 use crate::files::{self, Result};
 use callgate::emit::{Options, Profile};
@@ -99,26 +100,9 @@ impl Stack {
         }
         Ok(Counts {
             len: (self.filters.iter().map(Program::len).sum(), self.merged.len()),
-            stack: stack.value(),
-            largest: each.iter().map(Mean::value).fold(0.0, f64::max),
-            merged: merged.value(),
+            stack: stack.value().unwrap_or_default(),
+            largest: each.iter().filter_map(Mean::value).fold(0.0, f64::max),
+            merged: merged.value().unwrap_or_default(),
         })
-    }
-}
-
-#[derive(Default)]
-struct Mean {
-    sum: f64,
-    weight: f64,
-}
-
-impl Mean {
-    fn add(&mut self, steps: u32, weight: f64) {
-        self.sum += f64::from(steps) * weight;
-        self.weight += weight;
-    }
-
-    fn value(&self) -> f64 {
-        if self.weight > 0.0 { self.sum / self.weight } else { 0.0 }
     }
 }

@@ -79,7 +79,7 @@ impl Planner<'_> {
         let token = self.token;
         let bitmap = self.options.target == Target::Bitmap;
         let mut counts: Vec<(usize, u64)> = Vec::with_capacity(512);
-        let mut whole = 0;
+        let mut whole = 0_u128;
         for arch in Arch::ALL.iter().copied().filter(|a| Some(a.token()) == token) {
             let mut i = 0;
             for (nr, call) in Syscall::of_arch(arch) {
@@ -93,14 +93,14 @@ impl Planner<'_> {
                 // Hardly any program makes x32 calls.
                 let asked = !cached && arch != Arch::X32;
                 let share = if asked { self.options.profile.weight(call) } else { 0 };
-                whole += share;
+                whole += u128::from(share);
                 counts.push((i, share));
             }
         }
         for &(i, share) in &counts {
             pieces[i].weight += EACH;
             if share > 0 {
-                pieces[i].weight += share.saturating_mul(WHOLE) / whole;
+                pieces[i].weight += part(share, whole);
             }
         }
         if bitmap {
@@ -147,12 +147,17 @@ impl Planner<'_> {
             piece.weight = if refused { 0 } else { u64::from(small.max(1)) };
         }
         let Some(seen) = self.seen.get(&at) else { return };
-        let whole: u64 = seen.iter().map(|s| s.1).sum::<u64>().max(1);
+        let whole: u128 = seen.iter().map(|s| u128::from(s.1)).sum();
         for &(value, count) in seen {
             let i = pieces.partition_point(|p| p.end < value);
-            pieces[i].weight += SEEN + count.saturating_mul(WHOLE) / whole;
+            pieces[i].weight += SEEN + part(count, whole);
         }
     }
+}
+
+/// The part of [`WHOLE`] that a count is of all counts, however large they are.
+fn part(count: u64, whole: u128) -> u64 {
+    (u128::from(count) * u128::from(WHOLE) / whole.max(1)) as u64
 }
 
 /// The machines there are most of come first.
