@@ -2,6 +2,7 @@
 
 use crate::files::{self, Result};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 /// A running helper; it ends with this value.
@@ -23,18 +24,7 @@ impl Drop for Helper {
 impl Helper {
     /// Compiles and starts a helper; `Ok(None)` without a C compiler, after saying so on standard error.
     pub(crate) fn start(name: &str, source: &str, args: &[&str]) -> Result<Option<Helper>> {
-        let folder = files::root().join("target/helpers");
-        let (file, program) = (folder.join(format!("{name}.c")), folder.join(name));
-        files::write(&file, source)?;
-        let mut cc = Command::new("cc");
-        match cc.args(["-O1", "-Wall", "-o"]).arg(&program).arg(&file).arg("-ldl").status() {
-            Ok(status) if status.success() => {}
-            Ok(status) => return Err(format!("cc {}: {status}", file.display())),
-            Err(e) => {
-                eprintln!("no C compiler for {}: cc: {e}", file.display());
-                return Ok(None);
-            }
-        }
+        let Some(program) = compile(name, source)? else { return Ok(None) };
         let mut started = Command::new(&program);
         let mut child = started
             .args(args)
@@ -65,6 +55,22 @@ impl Helper {
     /// Waits for its end.
     pub(crate) fn end(&mut self) -> Result<ExitStatus> {
         self.child.wait().map_err(|e| format!("{}: {e}", self.name))
+    }
+}
+
+/// Compiles a program; `Ok(None)` without a C compiler, after saying so on standard error.
+pub(crate) fn compile(name: &str, source: &str) -> Result<Option<PathBuf>> {
+    let folder = files::root().join("target/helpers");
+    let (file, program) = (folder.join(format!("{name}.c")), folder.join(name));
+    files::write(&file, source)?;
+    let mut cc = Command::new("cc");
+    match cc.args(["-O1", "-Wall", "-pthread", "-o"]).arg(&program).arg(&file).arg("-ldl").status() {
+        Ok(status) if status.success() => Ok(Some(program)),
+        Ok(status) => Err(format!("cc {}: {status}", file.display())),
+        Err(e) => {
+            eprintln!("no C compiler for {}: cc: {e}", file.display());
+            Ok(None)
+        }
     }
 }
 

@@ -157,9 +157,10 @@ pub(crate) struct Supervise {
     /// Write the report to this descriptor, which callgate was started with, instead of standard error
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) report_fd: Option<i32>,
-    /// What becomes of the command should callgate be killed; its children's calls fail with ENOSYS in any case
-    #[arg(long, value_name = "FATE", value_enum, default_value_t)]
-    pub(crate) if_lost: IfLost,
+    /// What becomes of the command should callgate be killed, in place of the policy's `if-lost` line; without
+    /// either it is killed. Its children's calls fail with ENOSYS in any case
+    #[arg(long, value_name = "FATE", value_enum, conflicts_with_all = ["listen", "listener_fd"])]
+    pub(crate) if_lost: Option<IfLost>,
     /// Run nothing: answer for those that send their listener to this Unix socket, as container runtimes do
     /// (OCI's listenerPath)
     #[arg(long, value_name = "SOCKET", conflicts_with = "command")]
@@ -177,13 +178,21 @@ pub(crate) struct Supervise {
 }
 
 /// What becomes of a supervised command without its supervisor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum IfLost {
     /// It is killed.
-    #[default]
     Kill,
     /// It goes on, and what is handed over fails with ENOSYS.
     Enosys,
+}
+
+impl From<IfLost> for callgate::answer::IfLost {
+    fn from(fate: IfLost) -> Self {
+        match fate {
+            IfLost::Kill => Self::Kill,
+            IfLost::Enosys => Self::Enosys,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

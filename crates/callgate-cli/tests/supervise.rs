@@ -209,25 +209,84 @@ fn a_supervisor_that_is_killed_takes_the_command_along() {
 fn a_command_may_outlive_its_supervisor_and_is_answered_by_nobody() {
     let folder = Folder::new();
     let file = policy(&folder, "notify getppid, execve\non any continue-unchecked\n");
+    assert_eq!(after_the_loss(&file, &["--if-lost", "enosys"]), "126\n");
+}
+
+/// What is left of a command that hands over its `execve`s, after its supervisor was killed.
+fn after_the_loss(file: &str, options: &[&str]) -> String {
     let script = "echo UP; read x; sh -c 'echo never' 2>/dev/null; echo \"$?\"";
-    let mut child =
-        callgate(&["supervise", "--quiet", "--if-lost", "enosys", &file, "--", "sh", "-c", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+    let mut child = callgate(&["supervise", "--quiet"])
+        .args(options)
+        .args([file, "--", "sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert_eq!(line, "UP\n");
     child.kill().unwrap();
-    // Its input outlives it, too.
-    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    // Its input outlives it, too; where it does not, the command is dead already.
+    let _ = child.stdin.take().unwrap().write_all(b"go\n");
     child.wait().unwrap();
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "126\n");
+    rest
+}
+
+#[test]
+fn the_policy_says_what_becomes_of_a_lost_command() {
+    let folder = Folder::new();
+    let rules = |line: &str| format!("notify getppid, execve\n{line}on any continue-unchecked\n");
+    let says = |line: &str| policy(&folder, &rules(line));
+    assert_eq!(after_the_loss(&says("if-lost errno(ENOSYS)\n"), &[]), "126\n");
+    assert_eq!(after_the_loss(&says("if-lost errno(ENOSYS)\n"), &["--if-lost", "kill"]), "");
+    assert_eq!(after_the_loss(&says("if-lost kill\n"), &[]), "");
+    assert_eq!(after_the_loss(&says(""), &[]), "");
+    // Nobody can kill what somebody else has started.
+    let file = says("if-lost kill\n");
+    let socket = folder.path().join("agent");
+    let agent = callgate(&["supervise", &file, "--listen", socket.to_str().unwrap()]).output().unwrap();
+    assert_eq!(agent.status.code(), Some(2));
+    assert!(stderr(&agent).contains("`if-lost kill` cannot be kept"), "{}", stderr(&agent));
+    let kept = callgate(&["convert", &file, "--to", "callgate"]).output().unwrap();
+    assert!(stdout(&kept).contains("\nif-lost kill\non any"), "{}", stdout(&kept));
+}
+
+#[test]
+fn a_listener_may_be_inherited() {
+    let folder = Folder::new();
+    let file = policy(&folder, "notify getppid\non getppid return 79\n");
+    let socket = folder.path().join("hand-over");
+    let socket = socket.to_str().unwrap();
+    // Takes the listener like a manager of services would, and becomes callgate.
+    let script = "import os, socket, sys\n\
+                  s = socket.socket(socket.AF_UNIX)\n\
+                  s.bind(sys.argv[1]); s.listen(); print('UP', flush=True)\n\
+                  c, _ = s.accept()\n\
+                  _, fds, _, _ = socket.recv_fds(c, 65536, 4)\n\
+                  os.set_inheritable(fds[0], True)\n\
+                  os.execv(sys.argv[2], sys.argv[2:] + ['--listener-fd', str(fds[0])])\n";
+    let Some(python) = python() else { return };
+    let mut manager = Command::new(python)
+        .args(["-c", script, socket, env!("CARGO_BIN_EXE_callgate"), "supervise", &file])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(manager.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "UP\n");
+    let run = callgate(&["run", &file, "--agent", socket, "--", "sh", "-c", "exit $PPID"]).output().unwrap();
+    assert_eq!(run.status.code(), Some(79), "{}", stderr(&run));
+    // With the last that could call it ends by itself.
+    let output = manager.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("getppid() on ") && stderr(&output).contains("= 79"), "{}", stderr(&output));
+    let closed = callgate(&["supervise", &file, "--listener-fd", "999"]).output().unwrap();
+    assert_eq!(closed.status.code(), Some(2), "{}", stderr(&closed));
 }
 
 #[test]

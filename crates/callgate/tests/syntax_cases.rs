@@ -48,8 +48,9 @@ fn answer(name: &str, text: &str) -> String {
         for rule in &policy.rules {
             assert!(parsed.span_of(&rule.origin).is_some() || rule.origin.file.is_none(), "{name}");
         }
-        let printed = syntax::print_with(policy, &parsed.on_lines);
+        let printed = syntax::print_with(policy, &parsed.on_lines, parsed.if_lost);
         let again = parse("printed.cg", &printed);
+        assert_eq!(again.if_lost, parsed.if_lost, "{name}");
         assert_eq!(again.on_lines, parsed.on_lines, "{name}: the printed lines are others\n{printed}");
         out.push_str(&printed);
         for expect in &parsed.expects {

@@ -1,6 +1,6 @@
 //! Properties of the policy language.
 
-use callgate::answer::{Answer, OnLine, Peer, Place, Ports};
+use callgate::answer::{Answer, IfLost, OnLine, Peer, Place, Ports};
 use callgate::syntax::{self, format, parse, print, print_with};
 use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Errno, Op, Origin, Policy, Rule, Syscall, Width};
 use proptest::prelude::*;
@@ -314,6 +314,10 @@ fn on_line() -> impl Strategy<Value = OnLine> {
     })
 }
 
+fn if_lost() -> impl Strategy<Value = Option<IfLost>> {
+    prop::sample::select(vec![None, Some(IfLost::Kill), Some(IfLost::Enosys)])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(
         std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300)
@@ -330,11 +334,12 @@ proptest! {
     }
 
     #[test]
-    fn on_lines_and_their_text_are_inverses(policy in policy(), lines in prop::collection::vec(on_line(), 1..5)) {
-        let text = print_with(&policy, &lines);
+    fn on_lines_and_their_text_are_inverses(policy in policy(), lines in prop::collection::vec(on_line(), 1..5), lost in if_lost()) {
+        let text = print_with(&policy, &lines, lost);
         let parsed = parse("t.cg", &text, &mut no_files);
         prop_assert_eq!(parsed.policy.as_ref(), Some(&policy), "{}\n{:#?}", text, parsed.diagnostics);
         prop_assert_eq!(&parsed.on_lines, &lines, "{}", text);
+        prop_assert_eq!(parsed.if_lost, lost, "{}", text);
         prop_assert_eq!(&format(&text).text, &text);
         prop_assert!(Policy::parse(&text).is_err());
     }

@@ -1,6 +1,8 @@
 //! What a notified call costs: the caller's time for one, supervised by this library and by libseccomp in turn. Caller
 //! and supervisor are threads of one process in both; nothing is done but to answer.
 
+mod threads;
+
 use crate::files::Result;
 use crate::helper::Helper;
 use crate::libseccomp::USUAL;
@@ -10,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const HELPER: &str = include_str!("notify.c");
+const HELPER: &str = include_str!("notify/calls.c");
 
 /// Interleaved rounds; the shortest counts.
 const ROUNDS: usize = 15;
@@ -35,6 +37,7 @@ pub(super) fn print() -> Result<()> {
         "CPUs", "plain", "callgate", "sync", "libseccomp", "many", "many, sync"
     );
     table("as scheduled")?;
+    threads::print()?;
     // Threads and helpers started from here on inherit it.
     let me = std::process::id().to_string();
     let pinned = std::process::Command::new("taskset").args(["-pc", "0", &me]).output();

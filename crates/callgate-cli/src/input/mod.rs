@@ -14,7 +14,7 @@ use crate::live;
 use crate::say::Say;
 use crate::tuning::{Tuned, Tuning};
 use callgate::abi::Endian;
-use callgate::answer::OnLine;
+use callgate::answer::{IfLost, OnLine};
 use callgate::program::Code;
 use callgate::program::container::{self, Container, Detected, ReadOptions};
 use callgate::syntax::Parsed;
@@ -97,6 +97,14 @@ impl Input {
         match &self.kind {
             Kind::Own(parsed, _) => &parsed.on_lines,
             Kind::Foreign(_) | Kind::Code(_) | Kind::Stack(_) => &[],
+        }
+    }
+
+    /// What the policy says of the time after its supervisor.
+    pub(crate) fn if_lost(&self) -> Option<IfLost> {
+        match &self.kind {
+            Kind::Own(parsed, _) => parsed.if_lost,
+            Kind::Foreign(_) | Kind::Code(_) | Kind::Stack(_) => None,
         }
     }
 

@@ -104,7 +104,7 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
     }
     let policy = one_policy(&input)?;
     if format == Format::Callgate && !input.on_lines().is_empty() {
-        let bytes = callgate::syntax::print_with(&policy, input.on_lines()).into_bytes();
+        let bytes = callgate::syntax::print_with(&policy, input.on_lines(), input.if_lost()).into_bytes();
         return finish(args, say, &input, format.name(), Export { bytes, losses: Vec::new() });
     }
     let mut options = Options {

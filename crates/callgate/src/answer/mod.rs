@@ -38,6 +38,43 @@ pub struct OnLine {
     pub answer: Answer,
 }
 
+/// What becomes of a supervised command should its supervisor be gone: the `if-lost` line. Never anything looser: the
+/// kernel lets no call through that a listener would have had to answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum IfLost {
+    /// `if-lost kill`: it is killed.
+    #[default]
+    Kill,
+    /// `if-lost errno(ENOSYS)`: it goes on, and the kernel answers what is handed over with `ENOSYS`.
+    Enosys,
+}
+
+impl IfLost {
+    /// From the action that the line names, if it is one of the two.
+    pub fn from_action(action: Action) -> Option<IfLost> {
+        match action {
+            Action::KILL_PROCESS => Some(IfLost::Kill),
+            Action::Errno(Errno::ENOSYS) => Some(IfLost::Enosys),
+            _ => None,
+        }
+    }
+
+    /// The action that names it in a policy.
+    pub fn action(self) -> Action {
+        match self {
+            IfLost::Kill => Action::KILL_PROCESS,
+            IfLost::Enosys => Action::Errno(Errno::ENOSYS),
+        }
+    }
+}
+
+/// As the line names it.
+impl fmt::Display for IfLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&action_text(self.action()))
+    }
+}
+
 /// What a supervisor does with a call.
 ///
 /// [`Answer::Open`], [`Answer::Connect`] and [`Answer::Bind`] carry the call out for the caller, with a copy of

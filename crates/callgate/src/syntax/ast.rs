@@ -1,7 +1,7 @@
 //! Statements as written: shapes and places. Names stay places in the text until they are looked up.
 
 use super::lexer::Loc;
-use crate::answer::Ports;
+use crate::answer::{IfLost, Ports};
 use callgate_abi::{Action, Errno, Width};
 
 /// One statement.
@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Arch(Vec<Name>),
     /// `default kill` and its like.
     Setting(Setting, Action),
+    /// `if-lost kill`
+    IfLost(IfLost),
     /// `allow read if fd == 0`
     Rule(Rule),
     /// `foreign errno(EPERM) 59`

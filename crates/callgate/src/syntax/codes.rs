@@ -58,6 +58,7 @@ codes! {
     ANSWER 70 "an `on` line without an answer, or with a malformed one";
     ANSWER_CALL 71 "an answer to calls that it cannot carry out";
     SUPERVISED 72 "`on` lines where nobody can answer";
+    UNSUPERVISED 73 "an `if-lost` line without `on` lines";
 }
 
 #[cfg(test)]

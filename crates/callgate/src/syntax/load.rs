@@ -121,7 +121,11 @@ impl Files {
                 Kind::Rule(rule) | Kind::Foreign(rule) => targets.extend(&rule.targets),
                 Kind::On(on) => targets.extend(&on.rule.targets),
                 Kind::Group { targets: members, .. } => targets.extend(members),
-                Kind::Arch(_) | Kind::Setting(..) | Kind::Include { .. } | Kind::Expect(_) => {}
+                Kind::Arch(_)
+                | Kind::Setting(..)
+                | Kind::IfLost(_)
+                | Kind::Include { .. }
+                | Kind::Expect(_) => {}
             }
             let groups = targets.iter().filter(|t| matches!(t.kind, TargetKind::Group));
             named.extend(groups.filter_map(|t| Group::from_name(&t.loc.of(file.source.text())[1..])));

@@ -29,7 +29,7 @@ pub use codes::CODES;
 pub use format::{Formatted, format};
 pub use print::{action_text, condition_text, on_line_text, print, print_with};
 
-use crate::answer::OnLine;
+use crate::answer::{IfLost, OnLine};
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 use crate::diagram::Filter;
 use crate::policy::{Origin, Policy};
@@ -60,6 +60,8 @@ pub struct Parsed {
     pub expects: Vec<Expect>,
     /// What a supervisor answers: its `on` lines. The policy is the same without them.
     pub on_lines: Vec<OnLine>,
+    /// What becomes of the supervised command without its supervisor: the `if-lost` line, if there is one.
+    pub if_lost: Option<IfLost>,
     /// What is wrong with it, by file and place.
     pub diagnostics: Vec<Diagnostic>,
     /// The files it consists of, the main one first.
@@ -152,6 +154,7 @@ pub fn parse(name: &str, text: &str, loader: &mut Loader<'_>) -> Parsed {
         foreign_spans: if failed { Vec::new() } else { resolved.foreign_spans },
         expects: resolved.expects,
         on_lines: resolved.on_lines,
+        if_lost: resolved.if_lost,
         diagnostics: report.finish(&sources),
         sources,
     }

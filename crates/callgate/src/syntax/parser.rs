@@ -7,6 +7,7 @@ use super::codes;
 use super::lexer::{Kind, Loc, Token};
 use super::report::{Report, span};
 use super::tree::{Part, STATEMENTS, Tree};
+use crate::answer::IfLost;
 use crate::diagnostic::{Code, Diagnostic, Edit, Source};
 use callgate_abi::{Action, Errno};
 
@@ -65,6 +66,7 @@ impl<'a> Parser<'a> {
             (Kind::Word, "x32") => self.setting(Setting::X32)?,
             (Kind::Word, "unknown") => self.setting(Setting::Unknown)?,
             (Kind::Word, "group") => self.group()?,
+            (Kind::Word, "if-lost") => self.if_lost()?,
             (Kind::Word, "include") => self.include()?,
             (Kind::Word, "expect") => self.expect_statement()?,
             (Kind::Word, "on") => Stmt::On(self.on_line()?),
@@ -128,6 +130,18 @@ impl<'a> Parser<'a> {
             }
         }
         Some(Rule { action, targets, on, when, unchecked })
+    }
+
+    fn if_lost(&mut self) -> Option<Stmt> {
+        self.at += 1;
+        let start = self.peek_or_end("`kill` or `errno(ENOSYS)`")?.loc;
+        let action = self.action()?;
+        let Some(fate) = IfLost::from_action(action) else {
+            let loc = start.to(self.tokens[self.at - 1].loc);
+            let message = "without its supervisor a caller is killed or gets ENOSYS: `kill` or `errno(ENOSYS)`";
+            return self.error(codes::SYNTAX, loc, message);
+        };
+        Some(Stmt::IfLost(fate))
     }
 
     fn group(&mut self) -> Option<Stmt> {

@@ -29,6 +29,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     "expect",
     "foreign",
     "group",
+    "if-lost",
     "include",
     "kill",
     "kill-thread",

@@ -6,11 +6,12 @@ mod person;
 mod tell;
 
 use super::run::pass;
-use crate::args::{IfLost, Supervise};
+use crate::args::Supervise;
 use crate::failure::{CANNOT, Failure, Outcome};
 use crate::input::{Input, Kind};
 use crate::say::Say;
 use crate::tuning::Tuning;
+use callgate::answer::IfLost;
 use callgate::notify::{Listener, Options, Readiness};
 use callgate::syntax::Parsed;
 use callgate_sys::spawn::{self, Command};
@@ -42,6 +43,13 @@ pub(crate) fn supervise(args: &Supervise, say: &Say) -> Outcome {
         say.error("without --ask every question is answered no");
     }
     let person: &dyn Person = terminal.as_ref().map_or(&Nobody, |t| t);
+    let starts_it = args.listen.is_none() && args.listener_fd.is_none();
+    if parsed.if_lost == Some(IfLost::Kill) && !starts_it {
+        return Err(input.failure(
+            "`if-lost kill` cannot be kept for what another process has started; its calls will fail: \
+             `if-lost errno(ENOSYS)`",
+        ));
+    }
     if let Some(number) = args.listener_fd {
         let listener = Listener::inherited(number).map_err(Failure::input)?;
         let served = serve(&listener, &table, person, &tell, Some(&own_home()?), None);
@@ -68,7 +76,7 @@ fn command(
     let (program, mark) = pass::program(input, &Tuning::default())?;
     let flags = Options::default().flags();
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);
-    let command = match args.if_lost {
+    let command = match args.if_lost.map_or(parsed.if_lost.unwrap_or_default(), IfLost::from) {
         IfLost::Kill => command.die_with_parent(),
         // Its own execve carries the mark where it would be handed over, so that until it is executed, and has given up
         // its share of the listener, it makes no call that would wait for an answer.

@@ -6,7 +6,7 @@ mod when;
 use super::report::Report;
 use super::resolve::{effective, resolve_rules};
 use super::{format, load};
-use crate::answer::OnLine;
+use crate::answer::{IfLost, OnLine};
 use crate::policy::{Call, Cond, Policy, Rule};
 use callgate_abi::{Action, Arch, Syscall};
 use names::Naming;
@@ -46,11 +46,14 @@ pub fn print(policy: &Policy) -> String {
     format(&out).text
 }
 
-/// The same, with what a supervisor answers.
-pub fn print_with(policy: &Policy, on_lines: &[OnLine]) -> String {
+/// The same, with what a supervisor answers, and what holds when it is gone.
+pub fn print_with(policy: &Policy, on_lines: &[OnLine], if_lost: Option<IfLost>) -> String {
     let mut out = print(policy);
-    if !on_lines.is_empty() {
+    if !on_lines.is_empty() || if_lost.is_some() {
         out.push('\n');
+    }
+    if let Some(fate) = if_lost {
+        let _ = writeln!(out, "if-lost {fate}");
     }
     for line in on_lines {
         out.push_str(&on_line_text(policy, line));

@@ -20,7 +20,7 @@ use super::lexer::Loc;
 use super::load::Files;
 use super::report::{Report, span};
 use super::{Expect, codes};
-use crate::answer::OnLine;
+use crate::answer::{IfLost, OnLine};
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::policy::{Origin, Policy, Rule};
 use callgate_abi::{Action, Arch};
@@ -37,6 +37,7 @@ pub(crate) struct Resolved {
     pub(crate) foreign_spans: Vec<Span>,
     pub(crate) expects: Vec<Expect>,
     pub(crate) on_lines: Vec<OnLine>,
+    pub(crate) if_lost: Option<IfLost>,
 }
 
 /// Resolves a file with all it includes. What cannot be resolved is reported and left out.
@@ -53,13 +54,23 @@ pub(crate) fn resolve(files: &Files, report: &mut Report) -> Resolved {
             Kind::Foreign(rule) => resolver.foreign_rule(rule, statement.loc),
             Kind::Expect(expect) => resolver.expect(expect, statement.loc),
             Kind::On(on) => resolver.on_line(on, statement.loc),
-            Kind::Arch(_) | Kind::Setting(..) | Kind::Group { .. } | Kind::Include { .. } => {}
+            Kind::Arch(_)
+            | Kind::Setting(..)
+            | Kind::IfLost(_)
+            | Kind::Group { .. }
+            | Kind::Include { .. } => {}
         }
         if resolver.calls > MAX_CALLS {
             let message = format!("the policy lists more than {MAX_CALLS} calls, groups expanded");
             resolver.error(codes::TOO_MANY, statement.loc, message);
             break;
         }
+    }
+    if let (Some((file, loc)), true) = (settings.if_lost_at, resolver.on_lines.is_empty()) {
+        resolver.enter(file);
+        let d = Diagnostic::error(codes::UNSUPERVISED, "`if-lost` says nothing without `on` lines")
+            .help("say what a supervisor answers, such as `on any errno(EPERM)`, or leave it out");
+        resolver.say(d, loc);
     }
     Resolved {
         policy: Policy {
@@ -75,6 +86,7 @@ pub(crate) fn resolve(files: &Files, report: &mut Report) -> Resolved {
         foreign_spans: resolver.foreign.spans,
         expects: resolver.expects,
         on_lines: resolver.on_lines,
+        if_lost: settings.if_lost,
     }
 }
 

@@ -1,6 +1,7 @@
-//! `arch`, `default`, `foreign`, `x32`, `unknown`: a file's own come before those it includes.
+//! `arch`, `default`, `foreign`, `x32`, `unknown`, `if-lost`: a file's own come before those it includes.
 
 use super::{Resolver, UNSET};
+use crate::answer::IfLost;
 use crate::diagnostic::Diagnostic;
 use crate::syntax::ast::Kind;
 use crate::syntax::codes;
@@ -14,6 +15,9 @@ pub(super) struct Settings {
     pub(super) foreign: Action,
     pub(super) x32: Option<Action>,
     pub(super) unknown: Option<Action>,
+    pub(super) if_lost: Option<IfLost>,
+    /// The file and place of the first `if-lost` line.
+    pub(super) if_lost_at: Option<(usize, Loc)>,
 }
 
 /// A value, and where it is set.
@@ -27,6 +31,7 @@ impl Resolver<'_> {
     pub(super) fn settings(&mut self) -> Settings {
         let files = self.files;
         let mut arches = Vec::new();
+        let mut if_lost = Vec::new();
         let mut actions: [Vec<Given<Action>>; 4] = Default::default();
         for &(file, index) in &files.order {
             let statement = &files.files[file].statements[index];
@@ -40,6 +45,7 @@ impl Resolver<'_> {
                     let value = *value;
                     actions[*setting as usize].push(Given { value, file, loc: statement.loc });
                 }
+                Kind::IfLost(value) => if_lost.push(Given { value: *value, file, loc: statement.loc }),
                 Kind::Rule(_)
                 | Kind::Foreign(_)
                 | Kind::On(_)
@@ -54,6 +60,8 @@ impl Resolver<'_> {
         let x32_loc = x32.first().map(|g| (g.file, g.loc));
         let x32 = self.choose(x32, "x32");
         let unknown = self.choose(unknown, "unknown");
+        let if_lost_at = if_lost.first().map(|g| (g.file, g.loc));
+        let if_lost = self.choose(if_lost, "if-lost");
         let arches = match self.choose(arches, "arch") {
             Some(arches) => arches,
             None => self.native(),
@@ -73,6 +81,8 @@ impl Resolver<'_> {
             foreign: foreign.unwrap_or(Action::KILL_PROCESS),
             x32,
             unknown,
+            if_lost,
+            if_lost_at,
         }
     }
 
