@@ -14,7 +14,7 @@ const PROGRAM: &str = include_str!("threads.c");
 /// Interleaved rounds; the median of each counts, as the waits for another CPU are what is measured.
 const ROUNDS: usize = 9;
 const THREADS: usize = 4;
-const CALLS: u32 = 5_000;
+const CALLS: u32 = 2_000;
 
 /// What is left of the excess over the program alone.
 const LIMIT: f64 = 0.5;
