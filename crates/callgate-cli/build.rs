@@ -31,7 +31,10 @@ fn main() {
     println!("cargo::rerun-if-env-changed=CALLGATE_LINK");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
     let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
-    if target("OS") != "linux" || target("ENV") != "gnu" || env::var("CALLGATE_LINK").is_ok_and(|v| v == "dynamic") {
+    if target("OS") != "linux"
+        || target("ENV") != "gnu"
+        || env::var("CALLGATE_LINK").is_ok_and(|v| v == "dynamic")
+    {
         return;
     }
     if target("FEATURE").split(',').any(|feature| feature == "crt-static") {
@@ -40,7 +43,8 @@ fn main() {
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else { return };
     let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
     for (shared, archives) in INSTEAD {
-        let Some(script) = archives.iter().map(|archive| find(&linker, archive)).collect::<Option<Vec<_>>>() else {
+        let Some(script) = archives.iter().map(|archive| find(&linker, archive)).collect::<Option<Vec<_>>>()
+        else {
             return;
         };
         let script = format!("GROUP ( {} )\n", script.join(" "));

@@ -20,14 +20,52 @@ use std::path::PathBuf;
     `run`: the command's own, 125 when callgate failed before it, 126/127 as a shell, 128+signal."
 )]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every verb has.
+#[derive(Args, Debug)]
+pub(crate) struct Shared {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
     /// Print help; `callgate help VERB` says more
     #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
     pub(crate) help: Option<bool>,
-    #[command(subcommand)]
-    pub(crate) verb: Verb,
+}
+
+/// `run` alone, as [`Cli::parse_words`] tries it first.
+#[derive(Parser, Debug)]
+#[command(disable_help_flag = true)]
+struct OnlyRun {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(flatten)]
+    run: Run,
+}
+
+impl Cli {
+    /// Reads what was typed, the program's name first.
+    ///
+    /// `run` stands in front of another command and has to be out of its way soon, and to define every verb takes as
+    /// long as to read a policy. So it is tried with its own definition alone; words which that does not understand
+    /// are for the whole one, which has the message.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the words, or the help they ask for.
+    pub(crate) fn parse_words(words: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
+        if let Some((_, words)) = words.split_first()
+            && words.first().is_some_and(|verb| verb == "run")
+            && let Ok(OnlyRun { shared, run }) = OnlyRun::try_parse_from(words)
+        {
+            return Ok(Cli { shared, verb: Verb::Run(run) });
+        }
+        Cli::try_parse_from(words)
+    }
 }
 
 #[derive(Subcommand, Debug)]

@@ -13,12 +13,11 @@ mod tuning;
 mod verbs;
 
 use args::{Cli, Verb};
-use clap::Parser;
 use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(argv::argv(std::env::args_os())) {
+    let cli = match Cli::parse_words(&argv::argv(std::env::args_os())) {
         Ok(cli) => cli,
         Err(e) => {
             let code = if e.use_stderr() { 2 } else { 0 };
@@ -27,7 +26,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let say = say::Say::new(cli.color);
+    let say = say::Say::new(cli.shared.color);
     let done = match &cli.verb {
         Verb::Run(verb) => verbs::run::run(verb, &say),
         Verb::Supervise(verb) => verbs::supervise::supervise(verb, &say),

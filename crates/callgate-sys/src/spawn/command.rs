@@ -18,6 +18,7 @@ use super::child::Child;
 use super::forward::Signals;
 use super::launch::{self, Report};
 use super::outcome::Failure;
+use super::vfork;
 use crate::error::Error;
 use crate::install::Flags;
 use crate::raw::fork_raw;
@@ -170,11 +171,19 @@ impl<'a> Command<'a> {
         let signals = Signals::hold_back(self.forward)?;
         // SAFETY: takes no pointers.
         let parent = unsafe { libc::getpid() };
-        // SAFETY: the child runs `launch::child`, which keeps the contract and never returns.
-        let pid = unsafe { fork_raw(share_files) }?;
-        if pid == 0 {
-            launch::child(&self, &report, &signals, parent, self.hold);
-        }
+        let child = || launch::child(&self, &report, &signals, parent, self.hold);
+        // A child that waits for its parent, or is looked after before it executes, cannot keep it asleep.
+        let pid = if self.hold || share_files || !vfork::is_safe() {
+            // SAFETY: the child runs `launch::child`, which keeps the contract and never returns.
+            let pid = unsafe { fork_raw(share_files) }?;
+            if pid == 0 {
+                child();
+            }
+            pid
+        } else {
+            // SAFETY: as above; signals are held back.
+            unsafe { vfork::vfork(&child) }?
+        };
         let program = PathBuf::from(OsString::from_vec(self.program.into_bytes()));
         Ok(Child::new(pid, report, program, signals, self.forward, share_files))
     }

@@ -2,8 +2,8 @@
 //!
 //! # Safety
 //!
-//! Everything here runs in a forked copy of a possibly threaded process (or in place, just before it is
-//! replaced): it makes system calls, reads what [`Command`] prepared and stores into the shared report. It
+//! Everything here runs in a forked copy of a possibly threaded process, or in one that borrows its memory while the
+//! forking thread sleeps (or in place, just before it is replaced): it makes system calls, reads what [`Command`] prepared and stores into the shared report. It
 //! allocates nothing, takes no lock and closes no descriptor.
 #![expect(unsafe_code, reason = "system calls after fork")]
 

@@ -9,6 +9,7 @@ mod command;
 pub(crate) mod forward;
 mod launch;
 mod outcome;
+mod vfork;
 
 pub use child::Child;
 pub(crate) use child::has_executed;
