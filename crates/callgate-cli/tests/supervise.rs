@@ -284,7 +284,11 @@ fn a_listener_may_be_inherited() {
     // With the last that could call it ends by itself.
     let output = manager.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("getppid() on ") && stderr(&output).contains("= 79"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("getppid() on ") && stderr(&output).contains("= 79"),
+        "{}",
+        stderr(&output)
+    );
     let closed = callgate(&["supervise", &file, "--listener-fd", "999"]).output().unwrap();
     assert_eq!(closed.status.code(), Some(2), "{}", stderr(&closed));
 }

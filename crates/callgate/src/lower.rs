@@ -133,6 +133,9 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
     fn numbers(&mut self, token: u32) -> Result<Ref, TooLarge> {
         let policy = self.policy;
         let listed: Vec<Arch> = policy.arches.iter().copied().filter(|a| a.token() == token).collect();
+        let arch_of = |nr: u32| Arch::of_call(token, nr).unwrap_or(listed[0]);
+        // The only number at which the architecture changes.
+        let (low, high) = (arch_of(0), arch_of(Arch::X32_BIT));
         let mut cuts: Vec<u32> = vec![0];
         if token == Arch::X32.token() {
             cuts.push(Arch::X32_BIT);
@@ -185,7 +188,7 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         let mut next_point = 0;
         let mut rules: Vec<u32> = Vec::new();
         for nr in cuts {
-            let arch = Arch::of_call(token, nr).unwrap_or(listed[0]);
+            let arch = if nr < Arch::X32_BIT { low } else { high };
             rules.clear();
             while points.get(next_point).is_some_and(|p| p.0 == nr) {
                 rules.push(points[next_point].1);

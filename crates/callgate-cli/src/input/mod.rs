@@ -142,15 +142,35 @@ impl Input {
         self.meaning().map_err(Unread::failure)
     }
 
+    /// The same for a program that this machine is to run: of a policy's architectures, those whose calls its
+    /// kernel can be asked for at all. Where it has none of them, all.
+    pub(crate) fn filter_here(&self) -> Result<Filter, Failure> {
+        let here = |arch: &Arch| Arch::NATIVE.is_some_and(|it| it == *arch || it.siblings().contains(arch));
+        self.meaning_of(|policy| {
+            let kept = policy.arches.iter().filter(|a| here(a)).count();
+            if kept == 0 || kept == policy.arches.len() {
+                return policy.lower();
+            }
+            let mut policy = policy.clone();
+            policy.arches.retain(here);
+            policy.lower()
+        })
+        .map_err(Unread::failure)
+    }
+
     /// The same, and whether an input that has no meaning is wrong or only too involved.
     pub(crate) fn meaning(&self) -> Result<Filter, Unread> {
+        self.meaning_of(Policy::lower)
+    }
+
+    fn meaning_of(&self, lower: impl Fn(&Policy) -> Result<Filter, LowerError>) -> Result<Filter, Unread> {
         let mut filters: Vec<Filter> = Vec::new();
         for code in self.codes() {
             let program = self.check(code.clone()).map_err(Unread::Bad)?;
             filters.push(program.lift().map_err(|e| self.unknown(e))?);
         }
         for policy in self.policies() {
-            filters.push(policy.lower().map_err(|e| match e {
+            filters.push(lower(policy).map_err(|e| match e {
                 LowerError::TooLarge(_) => self.unknown(weight::unlowered(policy, &e)),
                 e => Unread::Bad(self.failure(e)),
             })?);

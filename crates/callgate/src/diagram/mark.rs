@@ -3,14 +3,14 @@
 use super::{Filter, TooLarge};
 use crate::build::arg64;
 use crate::policy::{Call, Origin, Policy, Rule};
-use callgate_abi::{Action, Arch, Syscall, Word};
+use callgate_abi::{Action, Arch, SeccompData, Syscall, Word};
 
 impl Filter {
     /// Whether `call` is executed on `arch` whatever its arguments.
     pub fn always_permits(&self, arch: Arch, call: Syscall) -> bool {
         call.number(arch).is_some_and(|nr| {
-            let here = self.restrict(Word::ARCH, arch.token()).restrict(Word::NR, nr);
-            here.leaves().iter().all(|a| a.permits())
+            let data = SeccompData { arch: arch.token(), nr, ..SeccompData::default() };
+            self.always(&data, &[Word::ARCH, Word::NR], |action| action.permits())
         })
     }
 

@@ -19,6 +19,7 @@ pub(crate) use leaves::Leaves;
 pub(crate) use ops::arch_set;
 pub(crate) use store::{Node, Ref, Store};
 
+use crate::hash::FastMap;
 use callgate_abi::{Action, SeccompData, Word};
 use std::fmt;
 
@@ -77,6 +78,30 @@ impl<L> Diagram<L> {
             at = if word >> (31 - node.level % 32) & 1 == 1 { node.hi } else { node.lo };
         }
         &self.leaves[at.leaf_index()]
+    }
+
+    /// Whether `wanted` holds for every leaf that calls with these `words` in common with `data` can get.
+    pub(crate) fn always(&self, data: &SeccompData, words: &[Word], wanted: impl Fn(&L) -> bool) -> bool {
+        let mut seen = FastMap::default();
+        let mut todo = vec![self.root];
+        while let Some(at) = todo.pop() {
+            let Some(index) = at.node_index() else {
+                if !wanted(self.leaf(at)) {
+                    return false;
+                }
+                continue;
+            };
+            if seen.insert(at, ()).is_some() {
+                continue;
+            }
+            let node = self.nodes[index];
+            match Word::from_index((node.level / 32) as u8).filter(|word| words.contains(word)) {
+                Some(word) if word.of(data) >> (31 - node.level % 32) & 1 == 1 => todo.push(node.hi),
+                Some(_) => todo.push(node.lo),
+                None => todo.extend([node.lo, node.hi]),
+            }
+        }
+        true
     }
 
     /// The distinct leaves, in canonical order.

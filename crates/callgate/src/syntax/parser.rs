@@ -138,7 +138,8 @@ impl<'a> Parser<'a> {
         let action = self.action()?;
         let Some(fate) = IfLost::from_action(action) else {
             let loc = start.to(self.tokens[self.at - 1].loc);
-            let message = "without its supervisor a caller is killed or gets ENOSYS: `kill` or `errno(ENOSYS)`";
+            let message =
+                "without its supervisor a caller is killed or gets ENOSYS: `kill` or `errno(ENOSYS)`";
             return self.error(codes::SYNTAX, loc, message);
         };
         Some(Stmt::IfLost(fate))

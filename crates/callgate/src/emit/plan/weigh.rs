@@ -25,8 +25,12 @@ pub(super) type Seen = Vec<(u32, u64)>;
 /// node that asks first.
 pub(super) fn seen(filter: &Filter, profile: &Profile) -> FastMap<Ref, Seen> {
     let mut seen: FastMap<Ref, Seen> = FastMap::default();
+    if profile.made().is_empty() {
+        return seen;
+    }
+    let arches = told_apart(filter);
     for made in profile.made() {
-        for &arch in Arch::ALL.iter().filter(|a| **a != Arch::X32) {
+        for &arch in &arches {
             let Some(nr) = made.call.number(arch) else { continue };
             let args = made.args.map(Option::unwrap_or_default);
             let data = SeccompData { nr, arch: arch.token(), ip: 0, args };
@@ -51,6 +55,17 @@ pub(super) fn seen(filter: &Filter, profile: &Profile) -> FastMap<Ref, Seen> {
         }
     }
     seen
+}
+
+/// The architectures whose calls can come to an argument: all, unless the filter has one answer to all foreign ones.
+fn told_apart(filter: &Filter) -> Vec<Arch> {
+    let mut arches: Vec<Arch> = Arch::ALL.iter().copied().filter(|a| *a != Arch::X32).collect();
+    let asks_arch = filter.root().node_index().is_some_and(|i| filter.node(i).level < 32);
+    if asks_arch && let Some(segments) = filter.segments(filter.root(), Word::ARCH, super::MOST_SEGMENTS) {
+        let target = |token: u32| segments[segments.partition_point(|s| s.0 <= token) - 1].1;
+        arches.retain(|arch| !target(arch.token()).is_leaf());
+    }
+    arches
 }
 
 impl Planner<'_> {
