@@ -7,6 +7,7 @@ mod conform;
 mod crosscheck;
 mod data;
 mod dist;
+mod executed;
 mod files;
 mod helper;
 mod import;

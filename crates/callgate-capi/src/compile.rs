@@ -5,7 +5,7 @@ use crate::collection::Collection;
 use crate::rules::ArchRules;
 use crate::token;
 use callgate::abi::Endian;
-use callgate::emit::Options;
+use callgate::emit::{Options, Target};
 use callgate::{
     Action, Arch, ArgCmp, ArgIndex, Call, CompileError, Cond, Filter, Origin, Policy, Program, Rule, Syscall,
     Width,
@@ -13,11 +13,18 @@ use callgate::{
 use libc::{EFAULT, c_int};
 use std::collections::BTreeMap;
 
-/// The program: proved to mean what the rules mean, of no other instructions than libseccomp uses.
+/// The program: proved to mean what the rules mean, of no other instructions than libseccomp uses, and no call
+/// takes more of them than there.
 pub(crate) fn program(collection: &Collection) -> Result<Program, c_int> {
     let policy = policy(collection);
     let endian = collection.endian().unwrap_or(Endian::Little);
-    let options = Options { endian, bit_tests: false, ..Options::default() };
+    let options = Options {
+        endian,
+        target: Target::Even,
+        bit_tests: false,
+        arches: &policy.arches,
+        ..Options::default()
+    };
     filter(&policy)
         .and_then(|filter| filter.emit_with(&options).map_err(CompileError::Emit))
         .map_err(|_| EFAULT)

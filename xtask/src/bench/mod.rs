@@ -1,5 +1,6 @@
 //! How good the compiler is: counts that do not depend on the machine, and times as ratios within one run.
 
+mod capi;
 mod cases;
 mod chart;
 mod corpus;
@@ -24,12 +25,13 @@ mod time;
 
 use crate::files::Result;
 
-const USAGE: &str = "usage: cargo xtask bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]";
+const USAGE: &str = "usage: cargo xtask bench [--capi | --counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     match args {
         [] => time::print(),
+        ["--capi"] => capi::print(),
         ["--counts"] => counts::write(),
         ["--check"] => counts::check(),
         ["--kernel"] => kernel::print(),

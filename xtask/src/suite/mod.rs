@@ -5,6 +5,7 @@
 //! shows that the harness is right.
 
 mod build;
+mod executed;
 mod programs;
 mod regression;
 mod sequences;
@@ -17,7 +18,7 @@ use std::process::Command;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask conform --suite [--source DIR] [--kinds KIND,...] [--batches NAME,...]
-           [--sequences N [--seed S]] [--show I] [--programs] [--optional]
+           [--sequences N [--seed S]] [--show I] [--executed] [--programs] [--optional]
        `cargo xtask suite` is the same
 
   --source DIR     an unpacked libseccomp source tree; downloaded otherwise
@@ -25,6 +26,7 @@ usage: cargo xtask conform --suite [--source DIR] [--kinds KIND,...] [--batches 
                    python-live; without it basic, sim and live. sim is bpf-sim with the checks made here: the same cases in seconds
   --batches NAME,... of kinds that the suite's own script runs, only these of its files
   --optional       without the source package say so, and count as passed: nothing was run
+  --executed       also what both libraries' programs execute for the tests' filters: ours never more
   --sequences N    also N generated sequences of API calls on both libraries
   --show I         only: sequence I of seed S with what both libraries return
   --programs       only: real programs of this machine with this project's library in the stock one's place
@@ -99,6 +101,9 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
             }
         }
     }
+    if asked.executed {
+        executed::run(&place, &suites, &libraries)?;
+    }
     if asked.sequences > 0 {
         sequences::run(&place, &libraries, asked.sequences, asked.seed)?;
     }
@@ -114,6 +119,7 @@ struct Asked {
     programs: bool,
     batches: Vec<String>,
     optional: bool,
+    executed: bool,
 }
 
 impl Asked {
@@ -128,6 +134,7 @@ impl Asked {
             programs: false,
             batches: Vec::new(),
             optional: false,
+            executed: false,
         };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
@@ -136,6 +143,7 @@ impl Asked {
                 "--source" => asked.source = Some(PathBuf::from(value()?)),
                 "--kinds" => asked.kinds = list(value()?),
                 "--batches" => asked.batches = list(value()?),
+                "--executed" => asked.executed = true,
                 "--optional" => asked.optional = true,
                 "--sequences" => asked.sequences = number(value()?)?,
                 "--seed" => asked.seed = number(value()?)?,

@@ -92,6 +92,9 @@ pub enum Target {
     Bitmap,
     /// Kernels that run the program for every call.
     Raw,
+    /// No call in particular: the longest path is as short as a quick look makes it, however often each call
+    /// is made.
+    Even,
 }
 
 /// How to compile.
@@ -106,6 +109,9 @@ pub struct Options<'a> {
     /// Whether bits may be tested by `JSET`. Without it they are masked and compared, which takes an
     /// instruction more: for readers of programs that know only what libseccomp emits.
     pub bit_tests: bool,
+    /// The architectures in the order in which they are asked for, one after the other; without any, those
+    /// there are most machines of come first.
+    pub arches: &'a [Arch],
 }
 
 impl Default for Options<'_> {
@@ -116,6 +122,7 @@ impl Default for Options<'_> {
             target: Target::Bitmap,
             profile: Profile::shipped(),
             bit_tests: true,
+            arches: &[],
         }
     }
 }

@@ -9,7 +9,7 @@ use super::graph::{Graph, Id};
 use super::{Options, Target};
 use crate::diagram::{Filter, Ref, words::Test};
 use crate::hash::FastMap;
-use callgate_abi::Word;
+use callgate_abi::{Arch, Word};
 use line::{Line, Step};
 use optimal::Tree;
 
@@ -21,6 +21,8 @@ const HOT: usize = 10;
 const VALUES: usize = 24;
 /// As many values are picked out of one stretch of such a line.
 const FEW_GONE: usize = 4;
+/// Where x32 has no calls, so many pieces lie in its range of numbers: the number -1 has one of its own.
+const FEW_BEYOND: usize = 2;
 
 /// The most ranges that may be told apart in no more tests than testing bits takes: one test in two
 /// neighbours at least.
@@ -90,6 +92,8 @@ impl Planner<'_> {
         // The time grows with the third power of this, and is spent on every compilation.
         let (most, gone) = match (word, self.options.target) {
             (Word::ARCH, _) => (0, 0),
+            (Word::NR, Target::Even) => return self.even(word, line),
+            (_, Target::Even) => (0, 0),
             (Word::NR, Target::Raw) => (optimal::MOST, optimal::GONE),
             (Word::NR, Target::Bitmap) => (HOT, optimal::GONE),
             _ => (VALUES, FEW_GONE),
@@ -100,9 +104,28 @@ impl Planner<'_> {
         }
     }
 
+    /// The tests of call numbers where all count alike: whoever asks for a number of x32's where that has no
+    /// calls is refused first.
+    fn even(&mut self, word: Word, line: &Line<'_>) -> Id {
+        let refused = line.from(Arch::X32_BIT).filter(|at| line.pieces().len() - at <= FEW_BEYOND);
+        match refused.filter(|_| self.token == Some(Arch::X86_64.token())) {
+            Some(at) if at > 0 => {
+                let (below, from) = line.split(at);
+                let start = from.pieces()[0].start;
+                let other = self.line(word, &below);
+                let then = self.line(word, &from);
+                self.graph.test(word, u32::MAX, Test::Ge(start), then, other)
+            }
+            _ => self.line(word, line),
+        }
+    }
+
     /// The low half of an argument before its high half, where that decides most calls: if all but one value
     /// of the high half lead where most values of the low half lead anyway.
     fn low_first(&mut self, at: Ref, high: Word, segments: &[(u32, Ref)]) -> Option<Id> {
+        if self.options.target == Target::Even {
+            return None;
+        }
         let low = high.arg().and_then(|(arg, is_high)| is_high.then(|| Word::arg_lo(arg)))?;
         let (value, inner, outer) = match *segments {
             [(0, inner), (1, outer)] => (0, inner, outer),

@@ -137,6 +137,17 @@ impl Line<'_> {
         Line(pieces.into())
     }
 
+    /// The piece that a value lies in.
+    pub(super) fn from(&self, value: u32) -> Option<usize> {
+        self.0.iter().position(|p| (p.start..=p.end).contains(&value))
+    }
+
+    /// The pieces before one, and those from it on.
+    pub(super) fn split(&self, at: usize) -> (Line<'_>, Line<'_>) {
+        let (below, from) = self.0.split_at(at);
+        (Line(below.into()), Line(from.into()))
+    }
+
     /// Where to cut in two: near the middle by weight, and not through a value that one equality test
     /// could pick out of its surroundings.
     fn cut(&self, whole: u64) -> usize {

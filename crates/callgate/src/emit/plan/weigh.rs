@@ -80,7 +80,8 @@ impl Planner<'_> {
             hot: true,
         }));
         match word {
-            Word::ARCH => weigh_arches(&mut pieces),
+            Word::ARCH => weigh_arches(&mut pieces, self.options.arches),
+            _ if self.options.target == Target::Even => pieces.iter_mut().for_each(|p| p.weight = 1),
             Word::NR => self.weigh_numbers(&mut pieces),
             _ => {
                 self.split_few(&mut pieces);
@@ -175,10 +176,13 @@ fn part(count: u64, whole: u128) -> u64 {
     (u128::from(count) * u128::from(WHOLE) / whole.max(1)) as u64
 }
 
-/// The machines there are most of come first.
-fn weigh_arches(pieces: &mut [Piece]) {
+/// The machines there are most of come first, unless an order is asked for.
+fn weigh_arches(pieces: &mut [Piece], order: &[Arch]) {
     for piece in pieces.iter_mut().filter(|p| p.start == p.end) {
+        let place = order.iter().position(|a| a.token() == piece.start);
         piece.weight = match piece.start {
+            // Each outweighs all that follow, so that they are asked one by one.
+            _ if !order.is_empty() => place.map_or(0, |place| WHOLE << 32 >> place),
             token if token == Arch::X86_64.token() => 1000,
             token if token == Arch::Aarch64.token() => 900,
             token if Arch::ALL.iter().any(|a| a.token() == token && a.register_bits() == 64) => 20,
