@@ -17,6 +17,12 @@ const SMALL: u32 = 64;
 const FEW: u32 = 3;
 /// What one value seen in a profile weighs at least, beside guesses.
 const SEEN: u64 = 1 << 12;
+/// Where all numbers count alike, what pieces that begin below a number count instead; and where there are many.
+const LOW: (u32, u64) = (2, 4);
+const LOW_OF_MANY: (u32, u64) = (4, 12);
+const MANY: usize = 32;
+/// Up to this many values of an argument are then asked one after the other.
+const ROW: usize = 8;
 
 /// Values of a word, with how often they were met.
 pub(super) type Seen = Vec<(u32, u64)>;
@@ -81,7 +87,7 @@ impl Planner<'_> {
         }));
         match word {
             Word::ARCH => weigh_arches(&mut pieces, self.options.arches),
-            _ if self.options.target == Target::Even => pieces.iter_mut().for_each(|p| p.weight = 1),
+            _ if self.options.target == Target::Even => weigh_evenly(&mut pieces, word),
             Word::NR => self.weigh_numbers(&mut pieces),
             _ => {
                 self.split_few(&mut pieces);
@@ -168,6 +174,21 @@ impl Planner<'_> {
             let i = pieces.partition_point(|p| p.end < value);
             pieces[i].weight += SEEN + part(count, whole);
         }
+    }
+}
+
+/// All alike, but that the calls every program makes, which have the lowest numbers, count more, and that few
+/// values of an argument are asked one after the other, the largest first.
+fn weigh_evenly(pieces: &mut [Piece], word: Word) {
+    pieces.iter_mut().for_each(|p| p.weight = 1);
+    if word == Word::NR {
+        let (below, weight) = if pieces.len() > MANY { LOW_OF_MANY } else { LOW };
+        pieces.iter_mut().filter(|p| p.start < below).for_each(|p| p.weight = weight);
+        return;
+    }
+    let singles: Vec<usize> = (0..pieces.len()).rev().filter(|&i| pieces[i].start == pieces[i].end).collect();
+    if singles.len() <= ROW {
+        singles.iter().enumerate().for_each(|(place, &i)| pieces[i].weight = WHOLE >> place);
     }
 }
 
