@@ -8,6 +8,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("formatting", &["fmt", "--all", "--check"]),
     ("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     ("generated files", &["xtask", "codegen", "--check"]),
+    ("completions", &["xtask", "completions", "--check"]),
     ("tests", &["test", "--workspace"]),
     ("the compiler's counts", &["xtask", "bench", "--check"]),
     ("what the counts must reach", &["xtask", "bench", "--goals"]),

@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod codegen;
+mod completions;
 mod conform;
 mod crosscheck;
 mod data;
@@ -12,6 +13,7 @@ mod files;
 mod helper;
 mod import;
 mod libseccomp;
+mod manual;
 mod suite;
 
 use std::process::ExitCode;
@@ -26,6 +28,8 @@ usage: cargo xtask CHORE
                        --notify calls that are answered by a supervisor (all four in a release build)
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
+  completions [--check | --to DIR]
+                       the completions for shells, from the tool's definition; `completions --help` says how
   conform [--count N] [--seed S] [--library PATH] [--show]
                        compare generated policies with what an installed libseccomp makes of them;
                        exit code 3 if there is none
@@ -33,6 +37,7 @@ usage: cargo xtask CHORE
                        libseccomp's own tests on this project's library; `conform --suite --help` says how
   crosscheck           compare data/ with tables that others made
   dist [...]           this project's libseccomp.so.2 as it is installed; `dist --help` says how
+  man [--to DIR]       the manual's pages, from the tool's definition and docs/; into target/man without --to
   suite [...]          the same as conform --suite
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
@@ -46,6 +51,10 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["completions", "--help"] => help(completions::USAGE),
+        ["completions", rest @ ..] => completions::run(rest),
+        ["man", "--help"] => help(manual::USAGE),
+        ["man", rest @ ..] => manual::run(rest),
         ["conform", "--suite", "--help"] => help(suite::USAGE),
         ["conform", "--suite", rest @ ..] => suite::run(rest),
         ["conform", options @ ..] => match conform::run(options) {

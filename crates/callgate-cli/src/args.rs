@@ -13,12 +13,9 @@ use std::path::PathBuf;
 /// Write, compile, prove, run and read back Linux system-call filters
 #[derive(Parser, Debug)]
 #[command(name = "callgate", version, disable_help_subcommand = true, disable_help_flag = true)]
-#[command(
-    after_help = "Inputs: a policy or a filter in any format, as a file or `-`; FILE#PART for a part of one; a\n\
-    built-in policy's name; `pid:N` or `--pid N` for what a process is filtered by.\n\
-    Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.\n\
-    `run`: the command's own, 125 when callgate failed before it, 126/127 as a shell, 128+signal."
-)]
+#[command(after_help = "Examples:\n  callgate run no-network -- python3 job.py\n  \
+    callgate learn -o web.cg -- ./server\n  callgate explain filter.bpf\n  callgate help inputs\n\
+    Exit codes: 0 ok, 1 findings or differences, 2 usage or bad input, 3 this kernel cannot.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -32,7 +29,7 @@ pub(crate) struct Shared {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(crate) color: Color,
-    /// Print help; `callgate help VERB` says more
+    /// Print help; `callgate help` lists topics
     #[arg(short, long, global = true, action = clap::ArgAction::HelpShort)]
     pub(crate) help: Option<bool>,
 }
@@ -112,8 +109,24 @@ pub(crate) enum Verb {
     Convert(Convert),
     /// Make a page for the browser of a filter, a recording or a difference
     Report(Report),
-    /// Show help on a topic: `policy`, or a verb
+    /// Show help on a topic, a verb, a code or a format
     Help(Help),
+    /// Print the completions for a shell
+    Completions(Completions),
+    /// Say what may stand at a place of a command line; the shells' completions ask
+    #[command(hide = true)]
+    Complete(Complete),
+}
+
+/// The verbs that are listed, each with what it does.
+pub(crate) fn verbs() -> Vec<(&'static str, &'static str)> {
+    static ABOUT: std::sync::LazyLock<Vec<(String, String)>> = std::sync::LazyLock::new(|| {
+        let program = <Cli as clap::CommandFactory>::command();
+        let listed = program.get_subcommands().filter(|v| !v.is_hide_set());
+        let about = |v: &clap::Command| v.get_about().map(ToString::to_string).unwrap_or_default();
+        listed.map(|v| (v.get_name().to_owned(), about(v))).collect()
+    });
+    ABOUT.iter().map(|(name, about)| (name.as_str(), about.as_str())).collect()
 }
 
 /// Parses an architecture's name in any spelling.
@@ -133,7 +146,7 @@ pub(crate) struct Arches {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate run no-network -- python3 job.py")]
+#[command(after_help = "Examples:\n  callgate run no-network -- python3 job.py")]
 pub(crate) struct Run {
     /// The policy: a file in any format, or a built-in's name
     pub(crate) policy: String,
@@ -173,8 +186,8 @@ pub(crate) struct Run {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples: callgate supervise web.cg -- ./server\n          \
-    callgate supervise --ask web.cg -- ./server\n          \
+#[command(after_help = "Examples:\n  callgate supervise web.cg -- ./server\n  \
+    callgate supervise --ask web.cg -- ./server\n  \
     callgate supervise web.cg --listen /run/agent.sock\n\
     The policy's `on` lines say what is answered: see `callgate help policy`, and docs/supervise.md on limits.\n\
     Exits with the command's own code, as `run` does.")]
@@ -234,10 +247,10 @@ impl From<IfLost> for callgate::answer::IfLost {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples: callgate learn -o web.cg -- ./server\n          \
-    callgate learn --record one.jsonl -- ./server\n          \
-    callgate learn --merge one.jsonl two.jsonl -o web.cg\n          \
-    callgate learn --confirm web.cg -- ./server\n          \
+#[command(after_help = "Examples:\n  callgate learn -o web.cg -- ./server\n  \
+    callgate learn --record one.jsonl -- ./server\n  \
+    callgate learn --merge one.jsonl two.jsonl -o web.cg\n  \
+    callgate learn --confirm web.cg -- ./server\n  \
     callgate learn --pid 811 --for 60 -o web.cg\n\
     Exits with the command's own code, as `run` does.")]
 pub(crate) struct Learn {
@@ -310,9 +323,9 @@ pub(crate) enum Via {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples: callgate check web.cg\n          \
-    callgate check --fix web.cg\n          \
-    callgate check --kernel 6.1 --libc glibc-2.41 policies/\n          \
+#[command(after_help = "Examples:\n  callgate check web.cg\n  \
+    callgate check --fix web.cg\n  \
+    callgate check --kernel 6.1 --libc glibc-2.41 policies/\n  \
     callgate check --explain CG0103\n\
     Exits 0 with nothing worse than notes, 1 with errors or warnings, 2 where an input cannot be read.")]
 pub(crate) struct Check {
@@ -366,7 +379,7 @@ fn release(text: &str) -> Result<Release, String> {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate test web.cg")]
+#[command(after_help = "Examples:\n  callgate test web.cg")]
 pub(crate) struct Test {
     /// Policies with `expect` lines
     #[arg(required = true, value_name = "POLICY")]
@@ -376,7 +389,7 @@ pub(crate) struct Test {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate compile web.cg --arch x86_64,aarch64 -o web.bpf")]
+#[command(after_help = "Examples:\n  callgate compile web.cg --arch x86_64,aarch64 -o web.bpf")]
 pub(crate) struct Compile {
     /// The policy: a file in any format, or a built-in's name
     pub(crate) policy: String,
@@ -405,7 +418,7 @@ fn container(name: &str) -> Result<Container, String> {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate fmt web.cg")]
+#[command(after_help = "Examples:\n  callgate fmt web.cg")]
 pub(crate) struct Fmt {
     /// Policies in callgate's language; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -416,7 +429,7 @@ pub(crate) struct Fmt {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate disasm filter.bpf")]
+#[command(after_help = "Examples:\n  callgate disasm filter.bpf")]
 pub(crate) struct Disasm {
     /// A program in any form, or a policy
     pub(crate) input: String,
@@ -442,7 +455,7 @@ pub(crate) struct Disasm {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate asm filter.asm -o filter.bpf")]
+#[command(after_help = "Examples:\n  callgate asm filter.asm -o filter.bpf")]
 pub(crate) struct Asm {
     /// The assembly, or a program in any other wrapping; `-` is standard input
     pub(crate) input: String,
@@ -459,8 +472,8 @@ pub(crate) struct Asm {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate emu web.cg socket AF_NETLINK SOCK_RAW 0\n         \
-    callgate emu filter.bpf 0x40000029\n         \
+#[command(after_help = "Examples:\n  callgate emu web.cg socket AF_NETLINK SOCK_RAW 0\n  \
+    callgate emu filter.bpf 0x40000029\n  \
     printf 'openat AT_FDCWD 0 O_RDONLY\\nptrace\\n' | callgate emu filter.bpf -")]
 pub(crate) struct Emu {
     /// A policy or a filter
@@ -488,14 +501,53 @@ pub(crate) struct Emu {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  callgate help\n  callgate help policy\n  callgate help CG0103\n  \
+    callgate help exit-codes")]
 pub(crate) struct Help {
-    /// `policy`, or a verb
-    pub(crate) topic: Option<String>,
+    /// A topic, a verb, a code such as CG0103, a format or a built-in policy; lists the topics, if none
+    #[arg(num_args = 0..)]
+    pub(crate) topic: Vec<String>,
+}
+
+/// A shell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum Shell {
+    /// bash, with or without bash-completion.
+    Bash,
+    /// zsh.
+    Zsh,
+    /// fish.
+    Fish,
+    /// nushell.
+    #[value(alias = "nu")]
+    Nushell,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  callgate completions bash\n  callgate completions zsh > _callgate\n\
+    `callgate help completions` says where each shell looks for them.")]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Complete {
+    /// For which shell
+    #[arg(long, value_enum)]
+    pub(crate) shell: Shell,
+    /// The line up to the cursor, as it was typed
+    #[arg(long, value_name = "TEXT", conflicts_with = "words", allow_hyphen_values = true)]
+    pub(crate) line: Option<String>,
+    /// The words behind `callgate`; the last one is completed
+    #[arg(last = true, value_name = "WORD")]
+    pub(crate) words: Vec<std::ffi::OsString>,
 }
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example: callgate explain filter.bpf\n         callgate explain docker.json socket clone"
+    after_help = "Examples:\n  callgate explain filter.bpf\n  callgate explain docker.json socket clone"
 )]
 pub(crate) struct Explain {
     /// A policy or a filter
@@ -518,7 +570,7 @@ pub(crate) struct Explain {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate report web.cg -o web.html\n         \
+#[command(after_help = "Examples:\n  callgate report web.cg -o web.html\n  \
                   callgate report old.json new.json -o changes.html\n\
                   The page is one file and fetches nothing.")]
 pub(crate) struct Report {
@@ -537,7 +589,7 @@ pub(crate) struct Report {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example: callgate diff old.cg new.cg\nExits 1 where the two differ, 0 where they do not."
+    after_help = "Examples:\n  callgate diff old.cg new.cg\nExits 1 where the two differ, 0 where they do not."
 )]
 pub(crate) struct Diff {
     /// The filter before
@@ -558,9 +610,9 @@ pub(crate) struct Diff {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples: callgate prove a.bpf equal b.cg\n          \
-    callgate prove new.cg no-weaker-than old.cg\n          \
-    callgate prove web.cg never allow execve, execveat\n          \
+#[command(after_help = "Examples:\n  callgate prove a.bpf equal b.cg\n  \
+    callgate prove new.cg no-weaker-than old.cg\n  \
+    callgate prove web.cg never allow execve, execveat\n  \
     callgate prove web.cg always allows '{read, write}'\n\
     PROVED exits 0; NOT PROVED, with a call that shows why, and UNKNOWN exit 1.")]
 pub(crate) struct Prove {
@@ -581,7 +633,7 @@ pub(crate) struct Prove {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate optimize filter.bpf -o shorter.bpf")]
+#[command(after_help = "Examples:\n  callgate optimize filter.bpf -o shorter.bpf")]
 pub(crate) struct Optimize {
     /// A program, or a policy
     pub(crate) input: String,
@@ -600,7 +652,7 @@ pub(crate) struct Optimize {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate merge oldest.bpf newer.bpf -o merged.bpf")]
+#[command(after_help = "Examples:\n  callgate merge oldest.bpf newer.bpf -o merged.bpf")]
 pub(crate) struct Merge {
     /// The filters, in the order in which they would be loaded
     #[arg(required = true, value_name = "FILE")]
@@ -620,7 +672,7 @@ pub(crate) struct Merge {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples: callgate dump --pid 4711\n          \
+#[command(after_help = "Examples:\n  callgate dump --pid 4711\n  \
     callgate dump -o app.bpf -- ./app --serve")]
 pub(crate) struct Dump {
     /// The filters of this process, thread by thread
@@ -662,8 +714,8 @@ pub(crate) struct Dump {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples: callgate syscalls openat\n          \
-    callgate syscalls 'sched_*' 257 @sockets\n          \
+#[command(after_help = "Examples:\n  callgate syscalls openat\n  \
+    callgate syscalls 'sched_*' 257 @sockets\n  \
     callgate syscalls --resolve -a x86 socket")]
 pub(crate) struct Syscalls {
     /// Names, numbers, patterns (`sched_*`), groups (`@sockets`); everything, if none
@@ -699,8 +751,8 @@ fn version(text: &str) -> Result<Kernel, String> {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples: callgate why web.cg 'socket(AF_NETLINK, SOCK_RAW, 0)'\n          \
-    journalctl -k -o json | callgate why web.cg --audit -\n          \
+#[command(after_help = "Examples:\n  callgate why web.cg 'socket(AF_NETLINK, SOCK_RAW, 0)'\n  \
+    journalctl -k -o json | callgate why web.cg --audit -\n  \
     callgate why web.cg --core core.4711 --apply\n\
     Exits 0 if the policy permits the call or --apply changed it so that it does, 1 if it is denied.")]
 pub(crate) struct Why {
@@ -726,7 +778,7 @@ pub(crate) struct Why {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "Example: callgate doctor --require run,learn")]
+#[command(after_help = "Examples:\n  callgate doctor --require run,learn")]
 pub(crate) struct Doctor {
     /// Everything that was tried, one a line
     #[arg(long)]
@@ -740,7 +792,7 @@ pub(crate) struct Doctor {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = crate::verbs::convert::formats())]
+#[command(after_help = crate::verbs::convert::after_help())]
 pub(crate) struct Convert {
     /// A policy or a filter
     pub(crate) input: String,

@@ -39,20 +39,17 @@ pub(crate) fn target(name: &str) -> Result<Target, String> {
     };
     match to {
         From::Format(format) if !format.is_written() => {
-            Err(format!("{} is read, but not written; -h lists what is", format.name()))
+            Err(format!("{} is read, but not written; `callgate help formats` lists what is", format.name()))
         }
         to => Ok(Target { to, first_keys }),
     }
 }
 
-/// The help's list of formats.
-pub(crate) fn formats() -> String {
-    let mut out = String::from(
-        "What FORMAT cannot say is listed with its place, its effect and a call that shows it, and\n\
-         nothing is written unless --lossy or --allow-weaker accepts that.\n\nFormats (r: read, w: written):\n",
-    );
-    let mut row = |name: &str, marks: &str, what: &str| {
-        let _ = writeln!(out, "  {name:<18} {marks:<3} {}", what.trim_end_matches('.').replace('`', ""));
+/// The formats, as they are typed: whether they are read and written, and what each is.
+pub(crate) fn rows() -> Vec<(&'static str, &'static str, String)> {
+    let mut rows = Vec::new();
+    let mut row = |name, marks, what: &str| {
+        rows.push((name, marks, what.trim_end_matches('.').replace('`', "")));
     };
     for format in Format::ALL {
         let marks = match (format.is_read(), format.is_written()) {
@@ -60,7 +57,7 @@ pub(crate) fn formats() -> String {
             (true, false) => "r",
             (false, _) => " w",
         };
-        let name = if *format == Format::Callgate { "cg, callgate" } else { format.name() };
+        let name = if *format == Format::Callgate { "cg" } else { format.name() };
         // The forms of programs come last.
         let is_form = Container::from_name(name).is_some() && !matches!(format, Format::C | Format::Rust);
         if !is_form && !matches!(format, Format::Bpf) {
@@ -72,12 +69,28 @@ pub(crate) fn formats() -> String {
     }
     for container in Container::ALL {
         if !matches!(container, Container::C | Container::Rust) {
-            let name = if *container == Container::Binary { "raw, bpf" } else { container.name() };
+            let name = if *container == Container::Binary { "raw" } else { container.name() };
             row(name, "rw", container.describe());
         }
     }
-    out.push_str("\nExamples: callgate convert docker.json -t systemd\n          callgate convert web.cg -t c -o web_filter.h\n");
-    out
+    rows
+}
+
+/// What can be written, each with what it is.
+pub(crate) fn targets() -> impl Iterator<Item = (&'static str, String)> {
+    rows().into_iter().filter(|(_, marks, _)| marks.contains('w')).map(|(name, _, what)| (name, what))
+}
+
+/// The help's end.
+pub(crate) fn after_help() -> String {
+    let names: Vec<&str> = targets().map(|t| t.0).collect();
+    format!(
+        "FORMAT is one of {}; `callgate help formats` says what each is.\n\
+         What FORMAT cannot say is listed with its place, its effect and a call that shows it, and nothing \
+         is written unless --lossy or --allow-weaker accepts that.\n\n\
+         Examples:\n  callgate convert docker.json -t systemd\n  callgate convert web.cg -t c -o web_filter.h\n",
+        names.join(", ")
+    )
 }
 
 pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {

@@ -92,6 +92,17 @@ struct Required<'a> {
     why_not: Vec<String>,
 }
 
+/// What can be required, without trying anything: the verbs, and the features they use.
+pub(crate) fn requirable() -> Vec<(&'static str, &'static str)> {
+    let mut all: Vec<_> = NEEDS.iter().map(|n| (n.verb, n.what)).collect();
+    for name in NEEDS.iter().flat_map(|n| n.all.iter().copied().flatten().chain(n.better)) {
+        if !all.iter().any(|a| a.0 == *name) {
+            all.push((name, ""));
+        }
+    }
+    all
+}
+
 /// Judges what is required.
 fn required<'a>(report: &Report, names: &'a [String]) -> Result<Vec<Required<'a>>, Failure> {
     let judge = |name: &'a String| {

@@ -1,26 +1,55 @@
-//! `help`: the language reference, or a verb's help.
+//! `help`: a topic, a verb's help, a code's page, a format's, a built-in policy.
 
-use crate::args::{Cli, Help};
+use crate::args::Help;
 use crate::failure::{Failure, Outcome};
+use crate::help::{TOPICS, find, names};
 use crate::output::print;
 use crate::say::Say;
-use clap::CommandFactory;
+use std::fmt::Write;
 
 pub(crate) fn help(args: &Help, _: &Say) -> Outcome {
-    let mut command = Cli::command();
-    // Fills in what the verbs inherit.
-    command.build();
-    match args.topic.as_deref() {
-        None => print(&command.render_help().to_string())?,
-        Some("policy") => print(callgate::syntax::REFERENCE)?,
-        Some(verb) => match command.find_subcommand_mut(verb) {
-            Some(verb) => print(&verb.render_long_help().to_string())?,
-            None => {
-                return Err(Failure::input(format!(
-                    "no help on `{verb}`; there is `policy`, and every verb"
-                )));
-            }
-        },
+    let topic = args.topic.join("-");
+    if topic.is_empty() {
+        print(&listed())?;
+        return Ok(0);
     }
+    let mut command = crate::command();
+    if let Some(verb) = command.find_subcommand_mut(&topic).filter(|v| !v.is_hide_set()) {
+        print(&verb.render_long_help().to_string())?;
+        return Ok(0);
+    }
+    let text = find(&topic).ok_or_else(|| unknown(&topic))?;
+    print(&text)?;
     Ok(0)
+}
+
+/// The program's help, and the topics.
+fn listed() -> String {
+    let mut out = crate::command().render_help().to_string();
+    out.push_str("\nTopics, for `callgate help TOPIC`:\n");
+    for topic in TOPICS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "  {:<16} {}", topic.name, topic.about);
+    }
+    out.push_str("\n`callgate help VERB` says more than `callgate VERB --help`.\n");
+    out
+}
+
+fn unknown(topic: &str) -> Failure {
+    let lower = topic.to_ascii_lowercase();
+    let near: Vec<&str> = names()
+        .map(|n| n.0)
+        .filter(|name| {
+            let part =
+                lower.len() >= 3 && name.len() >= 3 && (name.starts_with(&lower) || lower.starts_with(*name));
+            part || callgate::nearest(&lower, [*name]).is_some()
+        })
+        .take(5)
+        .collect();
+    Failure::input(match &near[..] {
+        [] => format!("{topic}: no such topic; `callgate help` lists them"),
+        near => {
+            format!("{topic}: no such topic; did you mean {}? `callgate help` lists them", near.join(", "))
+        }
+    })
 }

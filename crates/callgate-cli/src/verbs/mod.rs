@@ -3,6 +3,7 @@
 pub(crate) mod asm;
 pub(crate) mod check;
 pub(crate) mod compile;
+pub(crate) mod complete;
 pub(crate) mod convert;
 pub(crate) mod diff;
 pub(crate) mod disasm;

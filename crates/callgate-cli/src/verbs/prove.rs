@@ -11,6 +11,14 @@ use callgate::compare::strength;
 use callgate::{Action, Arch, Errno, Filter, Policy, SeccompData, TooLarge};
 use serde_json::json;
 
+/// What can be proved, as it is typed.
+pub(crate) const RELATIONS: [(&str, &str); 4] = [
+    ("equal", "the other input means the same"),
+    ("no-weaker-than", "it permits nothing that the other refuses"),
+    ("never", "`allow CALLS`: none of these calls gets through"),
+    ("always", "`allows CALLS`: each of these calls gets through"),
+];
+
 /// What was found.
 enum Verdict {
     Proved,

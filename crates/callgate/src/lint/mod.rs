@@ -45,7 +45,7 @@ mod width;
 pub use codes::{CODES, Info, info};
 pub use finding::{Finding, Witness};
 pub use fix::apply;
-pub use pages::explain;
+pub use pages::{codes, explain};
 pub use subject::{Layer, Options, Subject};
 pub use tidy::{Tidied, Untidied, tidy};
 

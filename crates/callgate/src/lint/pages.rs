@@ -22,6 +22,14 @@ pages! {
     "0174" "0175" "0176" "0177" "0178" "0179" "0180" "0181" "0182" "0183" "0190" "0191"
 }
 
+/// The codes there are, ascending, each with what it means in a line.
+pub fn codes() -> impl ExactSizeIterator<Item = (&'static str, &'static str)> + Clone {
+    PAGES.iter().map(|(code, page)| {
+        let title = page.lines().next().unwrap_or_default();
+        (*code, title.split_once(": ").map_or(title, |t| t.1))
+    })
+}
+
 /// The page of a code, in Markdown: what it means, why it matters, an example and what to do.
 pub fn explain(code: Code) -> Option<&'static str> {
     let name = code.to_string();

@@ -1,0 +1,84 @@
+//! The `callgate` tool: one file a verb, under `verbs/`.
+//!
+//! It is a library only so that chores and tests can ask its definition: manual pages and completions are made from
+//! [`command`]. It is no interface for other programs; those use the `callgate` crate.
+
+mod args;
+mod argv;
+mod complete;
+mod domain;
+mod failure;
+mod help;
+mod input;
+mod live;
+mod output;
+mod report;
+mod say;
+mod tuning;
+mod verbs;
+
+use args::{Cli, Verb};
+use clap::CommandFactory;
+use failure::Failure;
+use std::process::ExitCode;
+
+pub use help::{TOPICS, Topic};
+
+/// The tool's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The definition of everything that may be typed, with what the verbs inherit filled in.
+pub fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
+/// The tool, with the arguments this process was started with; its exit status.
+pub fn main() -> ExitCode {
+    let cli = match Cli::parse_words(&argv::argv(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(e) => {
+            let code = if e.use_stderr() { 2 } else { 0 };
+            // A closed pipe is no reason to fail: whoever read had enough.
+            let _ = e.print();
+            return ExitCode::from(code);
+        }
+    };
+    let say = say::Say::new(cli.shared.color);
+    let done = match &cli.verb {
+        Verb::Run(verb) => verbs::run::run(verb, &say),
+        Verb::Supervise(verb) => verbs::supervise::supervise(verb, &say),
+        Verb::Learn(verb) => verbs::learn::learn(verb, &say),
+        Verb::Check(verb) => verbs::check::check(verb, &say),
+        Verb::Test(verb) => verbs::test::test(verb, &say),
+        Verb::Compile(verb) => verbs::compile::compile(verb, &say),
+        Verb::Fmt(verb) => verbs::fmt::fmt(verb, &say),
+        Verb::Disasm(verb) => verbs::disasm::disasm(verb, &say),
+        Verb::Asm(verb) => verbs::asm::asm(verb, &say),
+        Verb::Emu(verb) => verbs::emu::emu(verb, &say),
+        Verb::Explain(verb) => verbs::explain::explain(verb, &say),
+        Verb::Diff(verb) => verbs::diff::diff(verb, &say),
+        Verb::Prove(verb) => verbs::prove::prove(verb, &say),
+        Verb::Optimize(verb) => verbs::optimize::optimize(verb, &say),
+        Verb::Merge(verb) => verbs::merge::merge(verb, &say),
+        Verb::Dump(verb) => verbs::dump::dump(verb, &say),
+        Verb::Syscalls(verb) => verbs::syscalls::syscalls(verb, &say),
+        Verb::Why(verb) => verbs::why::why(verb, &say),
+        Verb::Doctor(verb) => verbs::doctor::doctor(verb, &say),
+        Verb::Convert(verb) => verbs::convert::convert(verb, &say),
+        Verb::Report(verb) => verbs::report::report(verb, &say),
+        Verb::Help(verb) => verbs::help::help(verb, &say),
+        Verb::Completions(verb) => verbs::complete::completions(verb, &say),
+        Verb::Complete(verb) => verbs::complete::complete(verb, &say),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure { code, messages }) => {
+            for message in messages {
+                say.error(&message);
+            }
+            ExitCode::from(code)
+        }
+    }
+}
