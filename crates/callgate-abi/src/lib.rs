@@ -35,3 +35,8 @@ pub use insn::Insn;
 pub use kernel::Kernel;
 pub use signature::{Param, Role, Width};
 pub use syscall::Syscall;
+
+/// The examples of the front page, run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

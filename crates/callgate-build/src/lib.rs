@@ -190,3 +190,8 @@ fn target_arch(arch: &str, width: &str) -> Option<Arch> {
         _ => None,
     }
 }
+
+/// The examples of the front page, run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

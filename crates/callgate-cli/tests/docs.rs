@@ -1,23 +1,55 @@
-//! The pages of `docs/formats`: every format has one, and what their examples show is what happens.
+//! The README and the pages of `docs/`: what their examples show is what happens, their links lead somewhere, the book
+//! holds them all, and every format has one.
 //!
 //! A fenced block whose info string is `LANGUAGE NAME` is a file of that name. One of `console` holds commands behind
 //! `$`, each with what it prints to both streams, and with `(exit code N)` unless that is 0. They are run by `sh` in a
-//! folder with the page's files. `BLESS=1` writes what is printed anew.
+//! folder with the page's files. In what is printed `…` stands for anything within a line, and for any number of lines
+//! where it is alone on one. `BLESS=1` writes what is printed anew where it differs.
+//!
+//! `<!-- needs: WORDS -->` names programs without which the page is not run; `root`, `seccomp` and `x86_64` say what
+//! the machine has to let it do. A page that is skipped says so.
 
 mod common;
+#[path = "docs/links.rs"]
+mod links;
+#[path = "docs/page.rs"]
+mod page;
 
 use callgate_formats::Format;
-use common::Folder;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-fn pages() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats")
+/// The workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The rows of the index: names, marks, and the page.
+/// Every Markdown file of the book and the README, sorted.
+fn pages() -> Vec<PathBuf> {
+    let mut found = vec![root().join("README.md")];
+    below(&root().join("docs"), &mut found);
+    found.sort();
+    found
+}
+
+fn below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            below(&path, found);
+        } else if path.extension().is_some_and(|e| e == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// A path as it is read: relative to the workspace.
+fn short(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// The rows of the index of formats: names, marks, and the page.
 fn index() -> Vec<[String; 3]> {
-    let text = std::fs::read_to_string(pages().join("README.md")).unwrap();
+    let text = std::fs::read_to_string(root().join("docs/formats/README.md")).unwrap();
     let cell = |cell: &str| cell.trim().trim_matches('`').to_owned();
     text.lines()
         .filter(|l| l.starts_with("| `"))
@@ -33,19 +65,20 @@ fn index() -> Vec<[String; 3]> {
 
 #[test]
 fn every_format_has_a_page() {
+    let pages = root().join("docs/formats");
     let index = index();
     for format in Format::ALL {
         let row = index.iter().find(|row| row[0] == format.name());
         let [_, marks, page] = row.unwrap_or_else(|| panic!("{} is not in the index", format.name()));
         assert_eq!(marks.contains("read"), format.is_read(), "{}: {marks}", format.name());
         assert_eq!(marks.contains("written"), format.is_written(), "{}: {marks}", format.name());
-        let text = std::fs::read_to_string(pages().join(page)).unwrap_or_default();
+        let text = std::fs::read_to_string(pages.join(page)).unwrap_or_default();
         assert!(text.contains(&format!("`{}`", format.name())), "{page} does not name {}", format.name());
     }
     for row in &index {
         assert!(Format::from_name(&row[0]).is_some(), "{} is no format", row[0]);
     }
-    for entry in std::fs::read_dir(pages()).unwrap() {
+    for entry in std::fs::read_dir(&pages).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(name == "README.md" || index.iter().any(|row| row[2] == name), "the index leaves out {name}");
     }
@@ -53,17 +86,14 @@ fn every_format_has_a_page() {
 
 #[test]
 fn examples_are_what_happens() {
-    if !cfg!(target_arch = "x86_64") {
-        eprintln!("skipped: the examples are for x86_64");
-        return;
-    }
     let mut commands = 0;
     let mut wrong = Vec::new();
-    let mut names: Vec<PathBuf> = std::fs::read_dir(pages()).unwrap().map(|e| e.unwrap().path()).collect();
-    names.sort();
-    for path in names {
+    for path in pages() {
         let text = std::fs::read_to_string(&path).unwrap();
-        let (as_it_is, count) = run(&text);
+        if let Some(line) = page::unrun(&text) {
+            wrong.push(format!("{}:{line}: a command in a block that is not `console`", short(&path)));
+        }
+        let Some((as_it_is, count)) = page::run(&text, &short(&path)) else { continue };
         commands += count;
         if as_it_is == text {
             continue;
@@ -75,60 +105,62 @@ fn examples_are_what_happens() {
         let line = text.lines().zip(as_it_is.lines()).position(|(a, b)| a != b).unwrap_or_default();
         let at = |text: &str| text.lines().nth(line).unwrap_or_default().to_owned();
         let (said, is) = (at(&text), at(&as_it_is));
-        wrong.push(format!("{}:{}:\n  says: {said}\n  is:   {is}", path.display(), line + 1));
+        wrong.push(format!("{}:{}:\n  says: {said}\n  is:   {is}", short(&path), line + 1));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(commands > 20, "{commands}");
 }
 
-/// The page with the outputs there are, and how many commands it has.
-fn run(page: &str) -> (String, usize) {
-    let folder = Folder::new();
-    let mut out = String::new();
-    let mut commands = 0;
-    let mut lines = page.lines();
-    while let Some(line) = lines.next() {
-        out.push_str(line);
-        out.push('\n');
-        let Some(info) = line.strip_prefix("```").filter(|info| !info.is_empty()) else { continue };
-        let block: Vec<&str> = lines.by_ref().take_while(|l| *l != "```").collect();
-        if info == "console" {
-            for command in block.iter().filter_map(|l| l.strip_prefix("$ ")) {
-                commands += 1;
-                out.push_str(&format!("$ {command}\n{}", output(&folder, command)));
-            }
-        } else {
-            if let Some((_, name)) = info.split_once(' ') {
-                folder.file(name, format!("{}\n", block.join("\n")).as_bytes());
-            }
-            block.iter().for_each(|l| out.extend([l, "\n"]));
-        }
-        out.push_str("```\n");
+#[test]
+fn links_lead_somewhere() {
+    let mut dead = Vec::new();
+    let mut others: Vec<PathBuf> = std::fs::read_dir(root())
+        .unwrap()
+        .chain(std::fs::read_dir(root().join("bench")).unwrap())
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "md"))
+        .collect();
+    others.extend(pages());
+    others.sort();
+    others.dedup();
+    for path in others {
+        links::dead(&path, &root(), &mut dead);
     }
-    (out, commands)
+    assert!(dead.is_empty(), "{}", dead.join("\n"));
 }
 
-fn output(folder: &Folder, command: &str) -> String {
-    let binary = Path::new(env!("CARGO_BIN_EXE_callgate"));
-    let mut search = binary.parent().unwrap().as_os_str().to_owned();
-    search.push(":");
-    search.push(std::env::var_os("PATH").unwrap_or_default());
-    let output = Command::new("sh")
-        .args(["-c", &format!("exec 2>&1\n{command}")])
-        .current_dir(folder.path())
-        .stdin(Stdio::null())
-        .env("PATH", search)
-        .env("LC_ALL", "C")
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
+#[test]
+fn the_book_holds_every_page() {
+    let docs = root().join("docs");
+    let path = docs.join("SUMMARY.md");
+    let mut summary = std::fs::read_to_string(&path).unwrap();
+    if std::env::var_os("BLESS").is_some() {
+        summary = with_codes(&summary, &docs.join("codes"));
+        std::fs::write(&path, &summary).unwrap();
     }
-    match output.status.code() {
-        Some(0) => {}
-        code => text.push_str(&format!("(exit code {})\n", code.unwrap_or(-1))),
+    assert_eq!(summary, with_codes(&summary, &docs.join("codes")), "the list of findings");
+    let listed: Vec<&str> = links::of(&summary).into_iter().map(|(_, link)| link).collect();
+    for path in pages() {
+        let Ok(path) = path.strip_prefix(&docs) else { continue };
+        let path = path.to_str().unwrap();
+        let times = listed.iter().filter(|l| **l == path).count();
+        let wanted = usize::from(path != "SUMMARY.md");
+        assert_eq!(times, wanted, "SUMMARY.md has {path} {times} times");
     }
-    text
+}
+
+/// The book's contents with the pages of the codes there are.
+fn with_codes(summary: &str, folder: &Path) -> String {
+    let mut pages = Vec::new();
+    below(folder, &mut pages);
+    pages.sort();
+    let code = |line: &str| line.contains("](codes/CG");
+    let mut out: Vec<String> = summary.lines().take_while(|l| !code(l)).map(str::to_owned).collect();
+    for page in pages.iter().filter(|p| !p.ends_with("README.md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        out.push(format!("    - [{title}](codes/{})", page.file_name().unwrap().to_str().unwrap()));
+    }
+    out.extend(summary.lines().skip_while(|l| !code(l)).filter(|l| !code(l)).map(str::to_owned));
+    out.join("\n") + "\n"
 }

@@ -55,3 +55,8 @@ pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, Wi
 pub use minijail::Constants;
 pub use options::{List, Open, Options, Runtime};
 pub use place::{Error, NO_FILTER, Place, Problem};
+
+/// The examples of the front page, run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -11,6 +11,7 @@
 //! * [`calls`], [`bpf`]: every call a command makes;
 //! * [`ptrace`], [`process`]: read the filters of running threads, watch filters being loaded;
 //! * [`trial`]: see what the kernel does with calls under a program;
+//! * [`confine`]: a piece of a program under a filter, for tests;
 //! * [`sigsys`]: say which call a filter trapped, from inside the program;
 //! * [`probe`]: find out what this kernel lets this process do;
 //! * [`error`]: how every failure is told.
@@ -35,6 +36,7 @@
 pub mod behalf;
 pub mod bpf;
 pub mod calls;
+pub mod confine;
 pub mod descriptor;
 pub mod error;
 pub mod install;
@@ -72,3 +74,8 @@ macro_rules! include_policy {
         include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
     };
 }
+
+/// The examples of the front page, run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -14,3 +14,8 @@ pub mod remedy;
 pub mod supervise;
 
 pub use observed::Observed;
+
+/// The examples of the front page, run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -37,3 +37,8 @@ pub use policy::{ArgCmp, ArgIndex, Call, Cond, Decided, Op, Origin, Policy, Rule
 pub use program::Program;
 pub use render::{RenderError, Rendered};
 pub use suggest::nearest;
+
+/// The examples of the front page, run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
