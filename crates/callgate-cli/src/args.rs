@@ -294,6 +294,10 @@ pub(crate) struct Learn {
     /// How to watch the command
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) via: Via,
+    /// With --via trace, which it implies: do not stop the command at places that have stopped it before for the
+    /// same; its text in memory is changed for that, to count the call there (x86_64)
+    #[arg(long, conflicts_with_all = ["merge", "confirm", "pid", "cgroup"])]
+    pub(crate) fast: bool,
     #[command(flatten)]
     pub(crate) output: Output,
     /// The command and its arguments

@@ -3,7 +3,8 @@
 //! # Safety
 //!
 //! `sigset_t` and `sigaction` are plain data filled in by the C library before they are read. No handler
-//! is ever installed here: dispositions are only set to default, to ignored, or back to what they were.
+//! that does anything is ever installed here: dispositions are set to default, to ignored, to a handler that only
+//! lets a call be interrupted, or back to what they were.
 #![expect(unsafe_code, reason = "system calls")]
 
 use std::mem::MaybeUninit;
@@ -98,6 +99,22 @@ impl Disposition {
         let action = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: all zero is a valid action: SIG_DFL, no flags, an empty mask.
         let ret = unsafe { libc::sigaction(signal, action.as_ptr(), std::ptr::null_mut()) };
+        if ret == 0 { Ok(()) } else { Err(Error::last("sigaction", "")) }
+    }
+}
+
+impl Disposition {
+    /// Let `SIGCHLD` interrupt calls, and be sent when a child ends, not when it stops.
+    pub(crate) fn interrupting_sigchld() -> Result<(), Error> {
+        extern "C" fn nothing(_: libc::c_int) {}
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        let handler: extern "C" fn(libc::c_int) = nothing;
+        // SAFETY: all zero is a valid action; the handler touches nothing.
+        let ret = unsafe {
+            (*action.as_mut_ptr()).sa_sigaction = handler as libc::sighandler_t;
+            (*action.as_mut_ptr()).sa_flags = libc::SA_NOCLDSTOP;
+            libc::sigaction(libc::SIGCHLD, action.as_ptr(), std::ptr::null_mut())
+        };
         if ret == 0 { Ok(()) } else { Err(Error::last("sigaction", "")) }
     }
 }

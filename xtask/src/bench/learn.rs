@@ -1,63 +1,62 @@
 //! What watching costs: real programs alone, under every way of `callgate learn`, and under `strace -f -c`.
 //!
-//! All ways take turns in each round. A wall-clock time is the lower quartile of its rounds, a CPU time the sum;
-//! both are told as multiples of the program alone.
+//! All ways take turns in each round. A time is the lower quartile of its rounds, as others use the machine
+//! too; wall-clock and processor time are told as multiples of the program alone.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::files::{self, Result};
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
 /// How `learn` watches; the last is not one of its own: the second run, under what was learned in the first.
-const WAYS: [&str; 6] = ["alone", "strace", "trace", "notify", "bpf", "confirm"];
+const WAYS: [&str; 7] = ["alone", "strace", "trace", "fast", "notify", "bpf", "confirm"];
 
-const SOURCE: &str = r#"
-    #include <pthread.h>
-    #include <stdlib.h>
-    #include <sys/syscall.h>
-    #include <sys/wait.h>
-    #include <unistd.h>
-    static void *work(void *unused) {
-        for (int i = 0; i < 5000; i++) syscall(SYS_getppid);
-        return unused;
-    }
-    int main(int argc, char **argv) {
-        pthread_t threads[4];
-        int there[2], back[2];
-        char byte = 0;
-        switch (argv[1][0]) {
-        case 'g': for (int i = 0; i < 50000; i++) syscall(SYS_getppid); break;
-        case 't': for (int i = 0; i < 4; i++) pthread_create(&threads[i], 0, work, 0);
-                  for (int i = 0; i < 4; i++) pthread_join(threads[i], 0);
-                  break;
-        default:  if (pipe(there) || pipe(back)) return 1;
-                  if (fork() == 0) for (;;) {
-                      if (read(there[0], &byte, 1) != 1 || byte == 1) _exit(0);
-                      write(back[1], &byte, 1);
-                  }
-                  for (int i = 0; i < 2000; i++) { write(there[1], &byte, 1); read(back[0], &byte, 1); }
-                  byte = 1;
-                  write(there[1], &byte, 1);
-                  wait(0);
-        }
-        return 0;
-    }
-"#;
+/// What must hold: the load, the way, what of it, and the most it may be.
+const GOALS: [(&str, &str, Of, f64); 14] = [
+    ("find", "trace", Of::StraceWall, 0.6),
+    ("find", "fast", Of::Wall, 1.3),
+    ("find", "fast", Of::Cpu, 1.3),
+    ("threads", "fast", Of::Wall, 1.3),
+    ("threads", "fast", Of::Cpu, 1.3),
+    ("getppid", "bpf", Of::Cpu, 2.0),
+    ("storm", "bpf", Of::Cpu, 2.0),
+    ("threads", "bpf", Of::Cpu, 1.2),
+    ("pipe", "bpf", Of::Cpu, 1.2),
+    ("find", "bpf", Of::Cpu, 1.2),
+    ("gzip", "bpf", Of::Cpu, 1.2),
+    ("python", "bpf", Of::Cpu, 1.2),
+    ("cc", "bpf", Of::Cpu, 1.2),
+    ("find", "confirm", Of::Wall, 1.3),
+];
+
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// With the program alone.
+    Wall,
+    /// With the program alone.
+    Cpu,
+    /// With the program under strace.
+    StraceWall,
+}
 
 /// A program and its arguments.
 type Load = (&'static str, Vec<String>);
 
-/// Prints the ratios. callgate is built first, as it is shipped, unless `CALLGATE` names a binary.
-pub(super) fn print() -> Result<()> {
+/// Lower quartiles of wall-clock and processor time, in microseconds; `None` where the command fails.
+type Times = Option<(f64, f64)>;
+
+/// Prints the ratios. callgate is built first, as it is shipped, unless `CALLGATE` names a binary; `loads` are the
+/// names of those wanted, all if there are none.
+pub(super) fn print(loads: &[&str]) -> Result<()> {
     let callgate = match std::env::var_os("CALLGATE") {
         Some(binary) => binary.into(),
         None => built()?,
     };
     let folder = std::env::temp_dir().join(format!("callgate-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
-    let done = measure(&callgate, &folder);
+    let done = measure(&callgate, &folder, loads);
     let _ = std::fs::remove_dir_all(&folder);
     done
 }
@@ -72,111 +71,122 @@ fn built() -> Result<PathBuf> {
     Ok(root.join("target/release/callgate"))
 }
 
-fn measure(callgate: &Path, folder: &Path) -> Result<()> {
-    let loads = loads(folder)?;
+fn measure(callgate: &Path, folder: &Path, wanted: &[&str]) -> Result<()> {
+    let meter = compiled(folder, "meter", include_str!("learn/meter.c"))?;
+    let mut all = Vec::new();
     println!("{:<10} {:>8}  wall and CPU as multiples of the program alone", "", "alone");
-    println!(
-        "{:<10} {:>8}  {}",
-        "",
-        "ms",
-        WAYS[1..].iter().map(|w| format!("{w:<13} ")).collect::<String>().trim_end()
-    );
-    for (name, command) in loads {
+    let heads: String = WAYS[1..].iter().map(|w| format!("{w:<13} ")).collect();
+    println!("{:<10} {:>8}  {}", "", "ms", heads.trim_end());
+    for (name, command) in loads(folder)?.into_iter().filter(|l| wanted.is_empty() || wanted.contains(&l.0)) {
         let policy = folder.join("policy.cg");
-        let learned = run(&mut learn(callgate, &["-o", &text(&policy)], &command));
-        let mut wall = vec![Vec::new(); WAYS.len()];
-        let mut cpu = [0; WAYS.len()];
-        let mut fails = [false; WAYS.len()];
+        let learned = run(&meter, &learn(callgate, &["-o", &text(&policy)], &command)).is_some();
+        let mut times: Vec<Option<Vec<(f64, f64)>>> = vec![Some(Vec::new()); WAYS.len()];
         for _ in 0..ROUNDS {
-            for (index, way) in WAYS.iter().enumerate() {
-                let mut command = way_of(callgate, way, &policy, folder, &command);
-                let (ticks, start) = (children_ticks()?, Instant::now());
-                fails[index] |= !run(&mut command);
-                wall[index].push(start.elapsed());
-                cpu[index] += children_ticks()? - ticks;
+            for (way, times) in WAYS.iter().zip(&mut times) {
+                match run(&meter, &way_of(callgate, way, &policy, folder, &command)) {
+                    Some(time) if learned => times.iter_mut().for_each(|t| t.push(time)),
+                    _ => *times = None,
+                }
             }
         }
-        let quartile = |times: &Vec<Duration>| {
-            let mut times = times.clone();
-            times.sort();
-            times[times.len() / 4].as_secs_f64()
+        let times: Vec<Times> = times.into_iter().map(|t| t.map(quartile)).collect();
+        let Some(alone) = times[0] else { return Err(format!("{name} fails")) };
+        let cell = |times: &Times| match times {
+            Some((wall, cpu)) => format!("{:.2} {:.2}", wall / alone.0, cpu / alone.1),
+            None => "fails".to_owned(),
         };
-        let alone = quartile(&wall[0]);
-        let mut cells = String::new();
-        for index in 1..WAYS.len() {
-            let cell = if fails[index] || !learned {
-                "fails".to_owned()
-            } else {
-                format!(
-                    "{:.2} {:.2}",
-                    quartile(&wall[index]) / alone,
-                    cpu[index] as f64 / cpu[0].max(1) as f64
-                )
-            };
-            cells.push_str(&format!("{cell:<13} "));
-        }
-        println!("{name:<10} {:>8.1}  {}", alone * 1000.0, cells.trim_end());
+        let cells: String = times[1..].iter().map(|t| format!("{:<13} ", cell(t))).collect();
+        println!("{name:<10} {:>8.1}  {}", alone.0 / 1000.0, cells.trim_end());
+        all.push((name, times));
     }
-    Ok(())
+    judge(&all)
+}
+
+/// Prints every goal with what is reached.
+fn judge(all: &[(&str, Vec<Times>)]) -> Result<()> {
+    let mut missed = 0;
+    println!("\n{:<24} {:<42} {:>8} {:>8}", "", "", "reached", "goal");
+    for (load, way, of, most) in GOALS {
+        let Some((_, times)) = all.iter().find(|(name, _)| *name == load) else { continue };
+        let of_way = |way: &str| WAYS.iter().position(|w| *w == way).and_then(|i| times[i]);
+        let what = match of {
+            Of::Wall => "wall, of the program alone",
+            Of::Cpu => "CPU, of the program alone",
+            Of::StraceWall => "wall, of strace -f -c",
+        };
+        let base = of_way(if of == Of::StraceWall { "strace" } else { "alone" });
+        let ratio = of_way(way).zip(base).map(|(ours, base)| match of {
+            Of::Cpu => ours.1 / base.1,
+            Of::Wall | Of::StraceWall => ours.0 / base.0,
+        });
+        let reached = ratio.is_some_and(|r| r <= most);
+        missed += usize::from(!reached);
+        let verdict = if reached { "ok" } else { "MISSED" };
+        let ratio = ratio.map_or("fails".to_owned(), |r| format!("{r:.2}"));
+        println!("{:<24} {what:<42} {ratio:>8} {most:>8.2}  {verdict}", format!("{load}, {way}"));
+    }
+    if missed > 0 { Err(format!("{missed} goals are missed")) } else { Ok(()) }
+}
+
+/// The lower quartile of each.
+fn quartile(times: Vec<(f64, f64)>) -> (f64, f64) {
+    let of = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 4]
+    };
+    (of(times.iter().map(|t| t.0).collect()), of(times.iter().map(|t| t.1).collect()))
+}
+
+fn compiled(folder: &Path, name: &str, source: &str) -> Result<String> {
+    let (file, program) = (folder.join(format!("{name}.c")), folder.join(name));
+    std::fs::write(&file, source).map_err(|e| e.to_string())?;
+    let built = Command::new("cc").args(["-O1", "-pthread", "-w", "-o"]).arg(&program).arg(&file).status();
+    if built.is_ok_and(|s| s.success()) { Ok(text(&program)) } else { Err("cc is needed".to_owned()) }
 }
 
 fn loads(folder: &Path) -> Result<Vec<Load>> {
-    let (source, program) = (folder.join("load.c"), folder.join("load"));
-    std::fs::write(&source, SOURCE).map_err(|e| e.to_string())?;
-    let built = Command::new("cc").args(["-O1", "-pthread", "-w", "-o"]).arg(&program).arg(&source).status();
-    if !built.is_ok_and(|s| s.success()) {
-        return Err("cc is needed for some of the programs".to_owned());
-    }
+    let program = compiled(folder, "load", include_str!("learn/load.c"))?;
     let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
-    let own = |mode: &str| vec![text(&program), mode.to_owned()];
+    let own = |mode: &str| vec![program.clone(), mode.to_owned()];
     Ok(vec![
         ("getppid", own("g")),
+        ("storm", own("s")),
         ("threads", own("t")),
         ("pipe", own("p")),
         ("find", words(&["find", "/usr/share/doc", "/usr/share/man", "-newer", "/etc/passwd"])),
-        ("gzip", words(&["gzip", "-1c", &text(&program)])),
+        ("gzip", words(&["gzip", "-1c", "/usr/bin/python3", "/usr/bin/git"])),
         ("python", words(&["/usr/bin/python3", "-ISc", "pass"])),
-        ("cc", words(&["cc", "-w", "-c", "-o", "/dev/null", &text(&source)])),
+        ("cc", words(&["cc", "-w", "-c", "-o", "/dev/null", &format!("{program}.c")])),
     ])
 }
 
-fn way_of(callgate: &Path, way: &str, policy: &Path, folder: &Path, command: &[String]) -> Command {
+fn way_of(callgate: &Path, way: &str, policy: &Path, folder: &Path, command: &[String]) -> Vec<String> {
     let recording = text(&folder.join("recording.jsonl"));
     match way {
-        "alone" => {
-            let mut alone = Command::new(&command[0]);
-            alone.args(&command[1..]);
-            alone
-        }
+        "alone" => command.to_vec(),
         "strace" => {
-            let mut strace = Command::new("strace");
-            strace.args(["-f", "-c", "-qq", "-o", "/dev/null"]).args(command);
-            strace
+            let strace = ["strace", "-f", "-c", "-qq", "-o", "/dev/null"].map(str::to_owned);
+            strace.into_iter().chain(command.iter().cloned()).collect()
         }
         "confirm" => learn(callgate, &["--via", "trace", "--confirm", &text(policy)], command),
         via => learn(callgate, &["--via", via, "--record", &recording], command),
     }
 }
 
-fn learn(callgate: &Path, options: &[&str], command: &[String]) -> Command {
-    let mut learn = Command::new(callgate);
-    learn.arg("learn").args(options).arg("--").args(command);
-    learn
+fn learn(callgate: &Path, options: &[&str], command: &[String]) -> Vec<String> {
+    let ours =
+        [text(callgate), "learn".to_owned()].into_iter().chain(options.iter().map(|o| (*o).to_owned()));
+    ours.chain(["--".to_owned()]).chain(command.iter().cloned()).collect()
 }
 
-/// Runs it, silently; whether it ended well. What was not learned in the first run is none of its faults.
-fn run(command: &mut Command) -> bool {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|s| matches!(s.code(), Some(0 | 1)))
-}
-
-/// The CPU time of children that ended, in clock ticks.
-///
-/// Source: `proc_pid_stat(5)`, `cutime` and `cstime`.
-fn children_ticks() -> Result<u64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").map_err(|e| e.to_string())?;
-    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
-    Ok(fields.skip(13).take(2).filter_map(|f| f.parse::<u64>().ok()).sum())
+/// Runs it, silently; its times if it ended well. What was not learned in the first run is none of its faults.
+fn run(meter: &str, command: &[String]) -> Option<(f64, f64)> {
+    let output = Command::new(meter).args(command).stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut words = said.split_whitespace();
+    let mut number = || words.next()?.parse::<f64>().ok();
+    let (wall, cpu, code) = (number()?, number()?, number()?);
+    (code <= 1.0).then_some((wall, cpu))
 }
 
 fn text(path: &Path) -> String {

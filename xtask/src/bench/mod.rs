@@ -25,7 +25,7 @@ mod time;
 
 use crate::files::Result;
 
-const USAGE: &str = "usage: cargo xtask bench [--capi | --counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]";
+const USAGE: &str = "usage: cargo xtask bench [--capi | --counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn [LOAD..] | --notify | --start]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--counts"] => counts::write(),
         ["--check"] => counts::check(),
         ["--kernel"] => kernel::print(),
-        ["--learn"] => learn::print(),
+        ["--learn", loads @ ..] => learn::print(loads),
         ["--notify"] => notify::print(),
         ["--start"] => start::print(),
         ["--rivals"] => rivals::print(),

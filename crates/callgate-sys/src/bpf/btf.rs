@@ -1,23 +1,87 @@
 //! Where the kernel's structures keep what: its own description of its types.
 //!
 //! Source: `Documentation/bpf/btf.rst`.
+//!
+//! # Safety
+//!
+//! The description is mapped to be read only; the kernel never changes it, and it lives as long as [`Bytes`].
+#![expect(unsafe_code, reason = "mmap")]
+
+use std::fs::File;
+use std::io::Read;
+use std::ops::Deref;
+use std::os::fd::AsRawFd;
 
 /// The description of the kernel's types.
 pub(super) struct Btf {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     types: (usize, usize),
     strings: usize,
 }
 
-const STRUCT: u32 = 4;
+/// The description itself.
+enum Bytes {
+    Mapped(*const u8, usize),
+    Read(Vec<u8>),
+}
+
+impl Bytes {
+    fn of_kernel() -> Option<Bytes> {
+        let mut file = File::open("/sys/kernel/btf/vmlinux").ok()?;
+        let len = usize::try_from(file.metadata().ok()?.len()).ok()?;
+        // Linux 6.16; read, it takes a call for every page.
+        // SAFETY: a new mapping, placed by the kernel, disturbs nothing.
+        let at = unsafe {
+            libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_PRIVATE, file.as_raw_fd(), 0)
+        };
+        if at != libc::MAP_FAILED {
+            return Some(Bytes::Mapped(at.cast(), len));
+        }
+        let mut bytes = Vec::with_capacity(len + 1);
+        file.read_to_end(&mut bytes).ok()?;
+        Some(Bytes::Read(bytes))
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            // SAFETY: mapped until drop, and never changed.
+            Bytes::Mapped(at, len) => unsafe { std::slice::from_raw_parts(*at, *len) },
+            Bytes::Read(bytes) => bytes,
+        }
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        if let Bytes::Mapped(at, len) = self {
+            // SAFETY: mapped by `of_kernel` with this size; nobody can borrow from it any more.
+            unsafe { libc::munmap(at.cast_mut().cast(), *len) };
+        }
+    }
+}
+
+/// Kinds of types.
+pub(super) const STRUCT: u32 = 4;
+pub(super) const TYPEDEF: u32 = 8;
+
+/// A type that was found.
+#[derive(Clone, Copy)]
+pub(super) struct Type {
+    /// Its number, counted from 1.
+    pub(super) id: u32,
+    at: usize,
+}
 
 impl Btf {
     /// Of the running kernel; `None` where it has none.
     pub(super) fn of_kernel() -> Option<Btf> {
-        Btf::parse(std::fs::read("/sys/kernel/btf/vmlinux").ok()?)
+        Btf::parse(Bytes::of_kernel()?)
     }
 
-    fn parse(bytes: Vec<u8>) -> Option<Btf> {
+    fn parse(bytes: Bytes) -> Option<Btf> {
         let word = |at: usize| number(&bytes, at).map(|n| n as usize);
         // Magic, version, flags.
         if word(0)? & 0xffff != 0xeb9f {
@@ -30,22 +94,25 @@ impl Btf {
         Some(Btf { bytes, types: (types, end), strings })
     }
 
-    /// The place of a member in a structure, in bytes.
-    pub(super) fn offset(&self, structure: &str, member: &str) -> Option<u32> {
-        let mut at = self.types.0;
+    /// The first types of these kinds and names, in one walk: there are more than a hundred thousand.
+    pub(super) fn find(&self, wanted: &[(u32, &str)]) -> Vec<Option<Type>> {
+        let mut found = vec![None; wanted.len()];
+        let (mut id, mut at) = (1, self.types.0);
         while at < self.types.1 {
-            let (name, info) = (self.number(at)?, self.number(at + 4)?);
+            let (Some(name), Some(info)) = (self.number(at), self.number(at + 4)) else { break };
             let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
-            let members = at + 12;
-            if kind == STRUCT && self.is(name, structure) {
-                let found = (0..count).map(|i| members + i * 12);
-                let mut found = found.filter(|at| self.number(*at).is_some_and(|name| self.is(name, member)));
-                let bits = self.number(found.next()? + 8)?;
-                // With bit fields, their sizes stand in the upper byte.
-                let bits = if info >> 31 == 1 { bits & 0xff_ffff } else { bits };
-                return Some(bits / 8);
+            if kind == STRUCT || kind == TYPEDEF {
+                for (index, (wanted, of)) in wanted.iter().enumerate() {
+                    if *wanted == kind && found[index].is_none() && self.is(name, of) {
+                        found[index] = Some(Type { id, at });
+                    }
+                }
+                if found.iter().all(Option::is_some) {
+                    break;
+                }
             }
-            at = members
+            id += 1;
+            at += 12
                 + match kind {
                     // Integer, variable, tag of a declaration.
                     1 | 14 | 17 => 4,
@@ -58,7 +125,18 @@ impl Btf {
                     _ => 0,
                 };
         }
-        None
+        found
+    }
+
+    /// The place of a member in a structure, in bytes.
+    pub(super) fn offset(&self, structure: Type, member: &str) -> Option<u32> {
+        let info = self.number(structure.at + 4)?;
+        let members = (0..(info & 0xffff) as usize).map(|i| structure.at + 12 + i * 12);
+        let mut found = members.filter(|at| self.number(*at).is_some_and(|name| self.is(name, member)));
+        let bits = self.number(found.next()? + 8)?;
+        // With bit fields, their sizes stand in the upper byte.
+        let bits = if info >> 31 == 1 { bits & 0xff_ffff } else { bits };
+        Some(bits / 8)
     }
 
     fn is(&self, name: u32, wanted: &str) -> bool {
@@ -80,17 +158,25 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use super::*;
 
+    fn offset(btf: &Btf, structure: &str, member: &str) -> Option<u32> {
+        let found = btf.find(&[(STRUCT, structure)]);
+        btf.offset(found[0]?, member)
+    }
+
     #[test]
     fn the_kernels_own() {
         let Some(btf) = Btf::of_kernel() else {
             eprintln!("skipped: no /sys/kernel/btf/vmlinux here");
             return;
         };
-        let (pid, tgid) = (btf.offset("task_struct", "pid"), btf.offset("task_struct", "tgid"));
+        let (pid, tgid) = (offset(&btf, "task_struct", "pid"), offset(&btf, "task_struct", "tgid"));
         assert_eq!(tgid, pid.map(|p| p + 4));
-        assert_eq!(btf.offset("list_head", "prev"), Some(size_of::<usize>() as u32));
-        assert_eq!(btf.offset("task_struct", "no such member"), None);
-        assert_eq!(btf.offset("no such structure", "pid"), None);
+        assert_eq!(offset(&btf, "list_head", "prev"), Some(size_of::<usize>() as u32));
+        assert_eq!(offset(&btf, "task_struct", "no such member"), None);
+        assert_eq!(offset(&btf, "no such structure", "pid"), None);
+        let both = btf.find(&[(TYPEDEF, "u32"), (STRUCT, "list_head"), (TYPEDEF, "list_head")]);
+        assert!(both[0].is_some() && both[1].is_some() && both[2].is_none());
+        assert_ne!(both[0].map(|t| t.id), both[1].map(|t| t.id));
     }
 
     #[test]
@@ -98,7 +184,7 @@ mod tests {
         let bytes = std::fs::read("/sys/kernel/btf/vmlinux").unwrap_or_default();
         for len in [0, 3, 20, 24, 100, 10_000.min(bytes.len())] {
             let cut = bytes.get(..len).unwrap_or_default().to_vec();
-            assert_eq!(Btf::parse(cut).and_then(|b| b.offset("task_struct", "pid")), None);
+            assert_eq!(Btf::parse(Bytes::Read(cut)).and_then(|b| offset(&b, "task_struct", "pid")), None);
         }
     }
 }

@@ -13,12 +13,11 @@ pub(super) enum Helper {
     Lookup = 1,
     Update = 2,
     Delete = 3,
-    PidTgid = 14,
-    Comm = 16,
-    Task = 35,
-    ReadKernel = 113,
+    Processor = 8,
     ReadKernelStr = 115,
     AncestorCgroup = 123,
+    /// The current task, as a pointer whose type is known.
+    TaskTyped = 158,
 }
 
 /// What two numbers are compared for, unsigned; the code of the jump.
@@ -34,6 +33,7 @@ pub(super) enum Test {
 pub(super) enum Alu {
     Add = 0x00,
     Mul = 0x20,
+    Or = 0x40,
     And = 0x50,
     Shl = 0x60,
     Shr = 0x70,
@@ -128,6 +128,11 @@ impl Code {
     /// `*(u64 *)(dst + offset) += src`, in one step.
     pub(super) fn atomic_add(&mut self, dst: Reg, offset: i16, src: Reg) {
         self.push(0xdb, dst, src, offset, 0);
+    }
+
+    /// The same; what was there before replaces `src` (Linux 5.12).
+    pub(super) fn atomic_fetch_add(&mut self, dst: Reg, offset: i16, src: Reg) {
+        self.push(0xdb, dst, src, offset, 1);
     }
 
     pub(super) fn jump(&mut self, to: Label) {

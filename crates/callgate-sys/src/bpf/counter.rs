@@ -9,16 +9,21 @@ use callgate_abi::{Arch, SeccompData, Syscall};
 
 use super::btf::Btf;
 use super::kernel::{Map, attach};
-use super::programs::{self, KEY, LOST, Maps, NUMBERS, Offsets, PATH, Scope, number_of};
+use super::programs::{
+    self, CELLED_NUMBERS, CELLED_WHOS, DENIED, KEY, LOST, Maps, NAME, NARROW, NUMBERS, Offsets, PATH, Scope,
+    THREADS, WHO, WHOS, number_of,
+};
 use crate::calls::Caller;
 use crate::error::Error;
 use crate::process;
 
-/// How many different calls there is room for; of others only how many were made is known.
-const CALLS: u32 = 1 << 16;
-/// How many processes there is room for.
-const PROCESSES: u32 = 1 << 17;
-const EXECUTABLES: u32 = 1 << 14;
+/// How many different calls with arguments there is room for; of others only how many were made is known.
+const CALLS: u32 = 1 << 15;
+/// For how many processors there are cells of their own at most.
+const PROCESSORS: usize = 8;
+/// How many processes there is room for, from one look at whether they are alive to the next.
+const PROCESSES: u32 = 1 << 15;
+const EXECUTABLES: u32 = 1 << 12;
 
 /// Whose calls.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +57,11 @@ pub struct Counter {
     scope: Map,
     programs: Map,
     calls: Map,
+    names: Map,
+    cells: Map,
+    processors: usize,
     lost: Map,
-    _others: (Map, Option<Map>),
+    _others: [Option<Map>; 4],
     places: Vec<(Arch, u32, Vec<usize>)>,
     _attached: Vec<OwnedFd>,
 }
@@ -75,9 +83,15 @@ impl Counter {
         }
         let what = "the kernel does not tell how its structures are laid out (/sys/kernel/btf/vmlinux)";
         let offsets = Btf::of_kernel().and_then(|btf| Offsets::of(&btf)).ok_or(Error::Refused { what })?;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let processors = processors.next_power_of_two().min(PROCESSORS);
         let scope = Map::hash(4, 4, PROCESSES)?;
         let programs = Map::hash(4, PATH, EXECUTABLES)?;
         let calls = Map::hash(KEY, 8, CALLS)?;
+        let whos = Map::hash(WHO, 8, WHOS as u32)?;
+        let names = Map::array(WHOS * NAME)?;
+        let threads = Map::array(THREADS * 8)?;
+        let cells = Map::array(processors * CELLED_WHOS * CELLED_NUMBERS * 8)?;
         let lost = Map::array(LOST)?;
         let arguments = Map::array(2 * NUMBERS * 4)?;
         let inside = if denied { Some(Map::hash(4, 4, PROCESSES)?) } else { None };
@@ -86,9 +100,14 @@ impl Counter {
             scope: scope.fd(),
             programs: programs.fd(),
             calls: calls.fd(),
+            whos: whos.fd(),
+            names: names.fd(),
+            threads: threads.fd(),
+            cells: cells.fd(),
             arguments: arguments.fd(),
             lost: lost.fd(),
             inside: inside.as_ref().map(Map::fd),
+            processors,
         };
         let whom = match target {
             Target::Command(_) | Target::Process(_) => Scope::Processes,
@@ -98,19 +117,22 @@ impl Counter {
             scope,
             programs,
             calls,
+            names,
+            cells,
+            processors,
             lost,
-            _others: (arguments, inside),
+            _others: [Some(whos), Some(threads), Some(arguments), inside],
             places,
             _attached: Vec::new(),
         };
         let bad = Error::Refused { what: "a program has a jump that is too long" };
         let mut tracepoints = vec![
-            (c"sched_process_fork", programs::fork(&maps, &offsets)),
-            (c"sched_process_exec", programs::exec(&maps, &offsets, whom)),
-            (c"sys_enter", programs::enter(&maps, &offsets, whom)),
+            (programs::FORK, programs::fork(&maps, &offsets)),
+            (programs::EXEC, programs::exec(&maps, &offsets, whom)),
+            (programs::ENTER, programs::enter(&maps, &offsets, whom)),
         ];
         if denied {
-            tracepoints.push((c"sys_exit", programs::leave(&maps, &offsets, whom)));
+            tracepoints.push((programs::LEAVE, programs::leave(&maps, &offsets, whom)));
         }
         match target {
             Target::Command(pid) => counter.watch(pid, 0)?,
@@ -127,7 +149,7 @@ impl Counter {
             }
         }
         for (tracepoint, program) in tracepoints {
-            counter._attached.push(attach(tracepoint, &program.ok_or(bad)?)?);
+            counter._attached.push(attach(offsets.tracepoint(tracepoint), &program.ok_or(bad)?)?);
         }
         Ok(counter)
     }
@@ -154,28 +176,48 @@ impl Counter {
     ///
     /// None that a caller could cause.
     pub fn counts(&self) -> Result<Vec<Counted>, Error> {
-        let mut all = Vec::new();
+        let callers = self.callers()?;
+        let mut all = self.in_cells(&callers)?;
         for key in self.calls.keys()? {
-            let Some(count) = self.calls.get(&key)?.and_then(|v| Some(u64::from_ne_bytes(*v.first_chunk()?)))
-            else {
-                continue;
-            };
-            let word = |at: usize| key.get(at..)?.first_chunk::<4>().map(|b| u32::from_ne_bytes(*b));
-            let double = |at: usize| key.get(at..)?.first_chunk::<8>().map(|b| u64::from_ne_bytes(*b));
-            let (Some(compat), Some(nr), Some(program), Some(denied)) = (word(0), word(4), word(8), word(12))
-            else {
-                continue;
-            };
-            let token = if compat == 0 { Arch::X86_64.token() } else { Arch::X86.token() };
-            let mut call = SeccompData { nr, arch: token, ..SeccompData::default() };
-            let arch = if compat == 0 { Arch::X86_64 } else { Arch::X86 };
+            let Some(count) = self.calls.get(&key)?.and_then(|v| double(&v, 0)) else { continue };
+            let (Some(who), Some(nr)) = (word(&key, 0), word(&key, 4)) else { continue };
+            let Some(caller) = callers.get((who & !(NARROW | DENIED)) as usize) else { continue };
+            let arch = if who & NARROW == 0 { Arch::X86_64 } else { Arch::X86 };
+            let mut call = SeccompData { nr, arch: arch.token(), ..SeccompData::default() };
             let places = self.places.iter().find(|(a, n, _)| (*a, *n) == (arch, nr));
             for (index, place) in places.iter().flat_map(|(_, _, places)| places).enumerate() {
-                call.args[*place] = double(16 + 8 * index).unwrap_or(0);
+                call.args[*place] = double(&key, 8 + 8 * index).unwrap_or(0);
             }
-            let comm = key.get(32..).unwrap_or_default();
-            let caller = Caller { pid: 0, tid: 0, comm: text(comm), program: self.program(program)? };
-            all.push(Counted { caller, call, denied: denied != 0, count });
+            all.push(Counted { caller: caller.clone(), call, denied: who & DENIED != 0, count });
+        }
+        Ok(all)
+    }
+
+    /// Who has called, by number; the first is nobody.
+    fn callers(&self) -> Result<Vec<Caller>, Error> {
+        let last = self.lost_and_last()?.1;
+        let names = self.names.get(&0_u32.to_ne_bytes())?.unwrap_or_default();
+        let names = names.chunks_exact(NAME).take(last.saturating_add(1)).map(|name| {
+            let program = self.program(word(name, 0).unwrap_or(0))?;
+            Ok(Caller { pid: 0, tid: 0, comm: text(&name[8..24]), program })
+        });
+        names.collect()
+    }
+
+    /// The counts of the calls that have no arguments that matter.
+    fn in_cells(&self, callers: &[Caller]) -> Result<Vec<Counted>, Error> {
+        let cells = self.cells.get(&0_u32.to_ne_bytes())?.unwrap_or_default();
+        let mut all = Vec::new();
+        for (who, caller) in callers.iter().enumerate().take(CELLED_WHOS) {
+            for nr in 0..CELLED_NUMBERS {
+                let cell = |cpu: usize| double(&cells, ((cpu * CELLED_WHOS + who) * CELLED_NUMBERS + nr) * 8);
+                let count = (0..self.processors).filter_map(cell).fold(0, u64::saturating_add);
+                if count > 0 {
+                    let arch = Arch::X86_64.token();
+                    let call = SeccompData { nr: nr as u32, arch, ..SeccompData::default() };
+                    all.push(Counted { caller: caller.clone(), call, denied: false, count });
+                }
+            }
         }
         Ok(all)
     }
@@ -193,8 +235,13 @@ impl Counter {
     ///
     /// None that a caller could cause.
     pub fn lost(&self) -> Result<u64, Error> {
-        let lost = self.lost.get(&0_u32.to_ne_bytes())?;
-        Ok(lost.and_then(|v| Some(u64::from_ne_bytes(*v.first_chunk()?))).unwrap_or(0))
+        Ok(self.lost_and_last()?.0)
+    }
+
+    fn lost_and_last(&self) -> Result<(u64, usize), Error> {
+        let both = self.lost.get(&0_u32.to_ne_bytes())?.unwrap_or_default();
+        let last = usize::try_from(double(&both, 8).unwrap_or(0)).unwrap_or(usize::MAX);
+        Ok((double(&both, 0).unwrap_or(0), last))
     }
 
     /// Whether any of the processes watched is alive; the others are forgotten.
@@ -212,6 +259,14 @@ impl Counter {
     }
 }
 
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|b| u32::from_ne_bytes(*b))
+}
+
+fn double(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|b| u64::from_ne_bytes(*b))
+}
+
 /// A text up to its end.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|b| *b == 0).next().unwrap_or_default()).into_owned()
@@ -219,12 +274,9 @@ fn text(bytes: &[u8]) -> String {
 
 /// Fills the table of arguments; where each is.
 fn table(map: &Map, wanted: Wanted<'_>) -> Result<Vec<(Arch, u32, Vec<usize>)>, Error> {
-    // Words of `struct pt_regs`, in the order of the arguments.
-    const WIDE: [u8; 6] = [14, 13, 12, 7, 9, 8];
-    const NARROW: [u8; 6] = [5, 11, 12, 13, 14, 4];
     let mut table = vec![0; 2 * NUMBERS * 4];
     let mut places = Vec::new();
-    for (arch, base, registers) in [(Arch::X86_64, 0, WIDE), (Arch::X86, NUMBERS, NARROW)] {
+    for (arch, base) in [(Arch::X86_64, 0), (Arch::X86, NUMBERS)] {
         for (nr, call) in Syscall::of_arch(arch) {
             let index = nr as usize;
             let arguments = wanted(call, arch);
@@ -233,8 +285,8 @@ fn table(map: &Map, wanted: Wanted<'_>) -> Result<Vec<(Arch, u32, Vec<usize>)>, 
             }
             let mut word = 0_u32;
             for (place, (argument, bits)) in arguments.iter().take(2).enumerate() {
-                let register = registers.get(*argument).map_or(0, |r| u32::from(*r) + 1);
-                word |= (register | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
+                let position = (*argument as u32 + 1).min(6);
+                word |= (position | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
             }
             table[(base + index) * 4..][..4].copy_from_slice(&word.to_ne_bytes());
             places.push((arch, nr, arguments.iter().take(2).map(|(argument, _)| *argument).collect()));

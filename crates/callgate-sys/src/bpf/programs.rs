@@ -1,48 +1,96 @@
 //! The programs at the tracepoints.
 //!
 //! What they share: `scope` holds the processes that are watched, by number, each with the number of the program
-//! it executes, 0 as long as that is not to be counted; `programs` the paths of those; `calls` the counts.
+//! it executes, 0 as long as that is not to be counted; `programs` the paths of those. Who calls, a program and a
+//! thread's name, has a number too: `whos` gives it, `names` holds what it stands for, and `threads` remembers it
+//! by thread, so that most calls look up nothing: they are counted in `cells`, one for each number of a call.
+//! Calls with arguments that matter, and what there is no cell for, are counted in the hash `calls`.
 //!
-//! Tracepoints and their arguments: `include/trace/events/syscalls.h`, `sched.h`. Registers of a call:
-//! `struct pt_regs`, `arch/x86/include/asm/ptrace.h`.
+//! The programs are of the kind whose pointers the kernel knows the types of (`BPF_TRACE_RAW_TP`), so that they
+//! read its structures as its own code does. Tracepoints and their arguments: `include/trace/events/syscalls.h`,
+//! `sched.h`. Registers of a call: `struct pt_regs`, `arch/x86/include/asm/ptrace.h`.
 
-use super::btf::Btf;
+use super::btf::{Btf, STRUCT, TYPEDEF};
 use super::code::{Alu, Code, FP, Helper, Label, Size, Test};
 
 /// Length of a path with its end; longer ones are cut.
 pub(super) const PATH: usize = 128;
-/// A counted call: convention, number, program, whether it was denied, two arguments, the thread's name.
-pub(super) const KEY: usize = 48;
+/// A call in the hash: who, the call's number, two arguments.
+pub(super) const KEY: usize = 24;
+/// Bits beside who made a call: by the 32-bit convention, and answered by a filter.
+pub(super) const NARROW: u32 = 1 << 30;
+pub(super) const DENIED: u32 = 1 << 31;
 /// How many numbers there are arguments for; twice, for the 32-bit convention has numbers of its own.
 pub(super) const NUMBERS: usize = 1024;
-/// The calls that were not counted: the only number in `lost`.
-pub(super) const LOST: usize = 8;
+/// How many callers are told apart; what others call is lost. Number 0 is nobody.
+pub(super) const WHOS: usize = 1 << 14;
+/// Who: the program's number and the thread's name.
+pub(super) const WHO: usize = 24;
+/// The same in `names`, so that places are shifts.
+pub(super) const NAME: usize = 32;
+/// How many threads are remembered.
+pub(super) const THREADS: usize = 1 << 14;
+/// How many callers and numbers of calls have cells of their own.
+pub(super) const CELLED_WHOS: usize = 64;
+pub(super) const CELLED_NUMBERS: usize = 512;
+/// The calls that were not counted, and the last number of a caller.
+pub(super) const LOST: usize = 16;
 
 /// The maps.
 pub(super) struct Maps {
     pub(super) scope: i32,
     pub(super) programs: i32,
     pub(super) calls: i32,
+    pub(super) whos: i32,
+    pub(super) names: i32,
+    pub(super) threads: i32,
+    pub(super) cells: i32,
     pub(super) arguments: i32,
     pub(super) lost: i32,
     /// By thread, whether it is in a call; `None` where denied calls are not asked for.
     pub(super) inside: Option<i32>,
+    /// For how many processors there are cells: a power of two. Those beyond share them.
+    pub(super) processors: usize,
 }
+
+/// A tracepoint, and what calls it: the type of a pointer to it.
+pub(super) const ENTER: &str = "btf_trace_sys_enter";
+pub(super) const LEAVE: &str = "btf_trace_sys_exit";
+pub(super) const FORK: &str = "btf_trace_sched_process_fork";
+pub(super) const EXEC: &str = "btf_trace_sched_process_exec";
+const TRACEPOINTS: [&str; 4] = [ENTER, LEAVE, FORK, EXEC];
 
 /// Where the kernel's structures keep what the programs read.
 pub(super) struct Offsets {
-    tgid: u32,
-    filename: u32,
-    status: u32,
+    pid: i16,
+    tgid: i16,
+    comm: i16,
+    filename: i16,
+    status: i16,
+    tracepoints: [u32; 4],
 }
 
 impl Offsets {
     pub(super) fn of(btf: &Btf) -> Option<Offsets> {
+        let mut wanted = vec![(STRUCT, "task_struct"), (STRUCT, "linux_binprm"), (STRUCT, "thread_info")];
+        wanted.extend(TRACEPOINTS.map(|name| (TYPEDEF, name)));
+        let found: Option<Vec<_>> = btf.find(&wanted).into_iter().collect();
+        let [task, binprm, info, enter, leave, fork, exec] = *found?.first_chunk()?;
+        let offset = |of, member| i16::try_from(btf.offset(of, member)?).ok();
         Some(Offsets {
-            tgid: btf.offset("task_struct", "tgid")?,
-            filename: btf.offset("linux_binprm", "filename")?,
-            status: btf.offset("task_struct", "thread_info")? + btf.offset("thread_info", "status")?,
+            pid: offset(task, "pid")?,
+            tgid: offset(task, "tgid")?,
+            comm: offset(task, "comm")?,
+            filename: offset(binprm, "filename")?,
+            status: offset(task, "thread_info")?.checked_add(offset(info, "status")?)?,
+            tracepoints: [enter.id, leave.id, fork.id, exec.id],
         })
+    }
+
+    /// The number of a tracepoint's type.
+    pub(super) fn tracepoint(&self, name: &str) -> u32 {
+        let index = TRACEPOINTS.iter().position(|n| *n == name);
+        index.map_or(0, |i| self.tracepoints[i])
     }
 }
 
@@ -55,15 +103,38 @@ pub(super) enum Scope {
     Cgroup { id: u64, level: i32 },
 }
 
-/// Puts the number of the current process at `FP - 4` and its place in `scope` into r0; jumps to `out` if it has
-/// none.
-fn look_up(code: &mut Code, maps: &Maps, out: Label) {
-    code.call(Helper::PidTgid);
-    code.alu_imm(Alu::Shr, 0, 32);
-    code.store(Size::Word, FP, -4, 0);
-    code.load_map(1, maps.scope);
+// Registers that keep their meaning through a program.
+/// What the tracepoint was called with.
+const CONTEXT: u8 = 6;
+/// The current task.
+const TASK: u8 = 7;
+/// Who calls.
+const CALLER: u8 = 8;
+/// The number of the call.
+const NUMBER: u8 = 9;
+
+// Places on the stack.
+const SMALL: i16 = -8;
+const PROGRAM: i16 = -16;
+/// Who, as in `whos`.
+const WHO_AT: i16 = -40;
+/// The key of a call.
+const KEY_AT: i16 = -64;
+/// The six arguments.
+const ARGS: i16 = -112;
+
+/// A key on the stack.
+fn key(code: &mut Code, map: i32, at: i16) {
+    code.load_map(1, map);
     code.mov(2, FP);
-    code.alu_imm(Alu::Add, 2, -4);
+    code.alu_imm(Alu::Add, 2, i32::from(at));
+}
+
+/// Puts the place in `scope` of the current process into r0, its number at `SMALL`; jumps to `out` if it has none.
+fn look_up(code: &mut Code, maps: &Maps, offsets: &Offsets, out: Label) {
+    code.load(Size::Word, 1, TASK, offsets.tgid);
+    code.store(Size::Word, FP, SMALL, 1);
+    key(code, maps.scope, SMALL);
     code.call(Helper::Lookup);
     code.jump_if(Test::Eq, 0, 0, out);
 }
@@ -75,67 +146,174 @@ fn lose(code: &mut Code, maps: &Maps) {
     code.atomic_add(1, 0, 2);
 }
 
-/// Where the key of a counted call is put together.
-const AT: i16 = -64;
+/// The current task into its register.
+fn begin(code: &mut Code) {
+    code.mov(CONTEXT, 1);
+    code.call(Helper::TaskTyped);
+    code.mov(TASK, 0);
+}
 
-/// Puts the number of the program into r9, if the current process is in scope and counted; jumps to `out` if not.
-fn in_scope(code: &mut Code, maps: &Maps, scope: Scope, out: Label) {
+/// Jumps to `out` if the current task is not in the control group.
+fn in_group(code: &mut Code, id: u64, level: i32, out: Label) {
+    code.mov_imm(1, level);
+    code.call(Helper::AncestorCgroup);
+    code.load_imm(1, id);
+    code.jump_if_reg(Test::Ne, 0, 1, out);
+}
+
+/// Puts the address of the number in r1 of a thread's place in `threads` into r2.
+fn remembered(code: &mut Code, maps: &Maps) {
+    code.mov(3, 1);
+    code.alu_imm(Alu::And, 3, (THREADS - 1) as i32);
+    code.alu_imm(Alu::Shl, 3, 3);
+    code.load_value(2, maps.threads);
+    code.alu(Alu::Add, 2, 3);
+}
+
+/// Puts who calls into its register, if the current task is in scope and counted; jumps to `out` if not.
+fn who(code: &mut Code, maps: &Maps, offsets: &Offsets, scope: Scope, out: Label) {
+    let (slow, nobody, known, found, unknown, full) =
+        (code.label(), code.label(), code.label(), code.label(), code.label(), code.label());
+    if let Scope::Cgroup { id, level } = scope {
+        in_group(code, id, level, out);
+    }
+    // A thread's number and who that is, in one word: it is never half another's.
+    code.load(Size::Word, 1, TASK, offsets.pid);
+    remembered(code, maps);
+    code.load(Size::Double, CALLER, 2, 0);
+    code.mov(3, CALLER);
+    code.alu_imm(Alu::Shr, 3, 32);
+    code.jump_if_reg(Test::Ne, 3, 1, slow);
+    code.alu_imm(Alu::And, CALLER, (WHOS - 1) as i32);
+    code.jump_if(Test::Eq, CALLER, 0, out);
+    // Its name may have changed.
+    code.mov(1, CALLER);
+    code.alu_imm(Alu::Shl, 1, NAME.trailing_zeros().cast_signed());
+    code.load_value(2, maps.names);
+    code.alu(Alu::Add, 2, 1);
+    for half in [0, 8] {
+        code.load(Size::Double, 3, 2, 8 + half);
+        code.load(Size::Double, 4, TASK, offsets.comm + half);
+        code.jump_if_reg(Test::Ne, 3, 4, slow);
+    }
+    code.jump(known);
+
+    code.place(slow);
+    code.store_imm(Size::Double, FP, WHO_AT, 0);
     match scope {
         Scope::Processes => {
-            look_up(code, maps, out);
-            code.load(Size::Word, 9, 0, 0);
-            code.jump_if(Test::Eq, 9, 0, out);
+            look_up(code, maps, offsets, nobody);
+            code.load(Size::Word, 1, 0, 0);
+            code.jump_if(Test::Eq, 1, 0, nobody);
+            code.store(Size::Word, FP, WHO_AT, 1);
         }
-        Scope::Cgroup { id, level } => {
-            code.mov_imm(1, level);
-            code.call(Helper::AncestorCgroup);
-            code.load_imm(1, id);
-            code.jump_if_reg(Test::Ne, 0, 1, out);
-            let unknown = code.label();
-            code.mov_imm(9, 0);
-            look_up(code, maps, unknown);
-            code.load(Size::Word, 9, 0, 0);
+        Scope::Cgroup { .. } => {
+            look_up(code, maps, offsets, unknown);
+            code.load(Size::Word, 1, 0, 0);
+            code.store(Size::Word, FP, WHO_AT, 1);
             code.place(unknown);
         }
     }
+    for half in [0, 8] {
+        code.load(Size::Double, 1, TASK, offsets.comm + half);
+        code.store(Size::Double, FP, WHO_AT + 8 + half, 1);
+    }
+    // Twice: another processor may be the first.
+    for round in 0..2 {
+        key(code, maps.whos, WHO_AT);
+        code.call(Helper::Lookup);
+        code.jump_if(Test::Ne, 0, 0, found);
+        if round == 1 {
+            break;
+        }
+        code.load_value(1, maps.lost);
+        code.mov_imm(CALLER, 1);
+        code.atomic_fetch_add(1, 8, CALLER);
+        code.alu_imm(Alu::Add, CALLER, 1);
+        code.jump_if(Test::Ge, CALLER, WHOS as i32, full);
+        code.mov(1, CALLER);
+        code.alu_imm(Alu::Shl, 1, NAME.trailing_zeros().cast_signed());
+        code.load_value(2, maps.names);
+        code.alu(Alu::Add, 2, 1);
+        for part in [0, 8, 16] {
+            code.load(Size::Double, 1, FP, WHO_AT + part);
+            code.store(Size::Double, 2, part, 1);
+        }
+        code.store(Size::Double, FP, SMALL, CALLER);
+        key(code, maps.whos, WHO_AT);
+        code.mov(3, FP);
+        code.alu_imm(Alu::Add, 3, i32::from(SMALL));
+        // BPF_NOEXIST
+        code.mov_imm(4, 1);
+        code.call(Helper::Update);
+    }
+    code.jump(full);
+    code.place(found);
+    code.load(Size::Double, CALLER, 0, 0);
+    code.alu_imm(Alu::And, CALLER, (WHOS - 1) as i32);
+    remember(code, maps, offsets, CALLER);
+    code.jump(known);
+
+    code.place(nobody);
+    code.mov_imm(4, 0);
+    remember(code, maps, offsets, 4);
+    code.jump(out);
+
+    code.place(full);
+    lose(code, maps);
+    code.jump(out);
+    code.place(known);
 }
 
-/// Puts the number of the current thread at `FP - 4`.
-fn thread(code: &mut Code) {
-    code.call(Helper::PidTgid);
-    code.store(Size::Word, FP, -4, 0);
+/// Who the current thread is, for the next time.
+fn remember(code: &mut Code, maps: &Maps, offsets: &Offsets, who: u8) {
+    code.load(Size::Word, 1, TASK, offsets.pid);
+    remembered(code, maps);
+    code.alu_imm(Alu::Shl, 1, 32);
+    code.alu(Alu::Add, 1, who);
+    code.store(Size::Double, 2, 0, 1);
+}
+
+/// Forgets who a thread is, whose number is in r1.
+fn forget(code: &mut Code, maps: &Maps) {
+    remembered(code, maps);
+    code.store_imm(Size::Double, 2, 0, 0);
 }
 
 /// At `sys_enter(regs, id)`: count the call.
 pub(super) fn enter(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
     let mut code = Code::default();
     let out = code.label();
-    code.mov(6, 1);
-    in_scope(&mut code, maps, scope, out);
+    begin(&mut code);
+    who(&mut code, maps, offsets, scope, out);
     if let Some(inside) = maps.inside {
-        thread(&mut code);
-        code.store_imm(Size::Word, FP, -8, 1);
-        update(&mut code, inside, -4, -8);
+        thread(&mut code, offsets);
+        code.store_imm(Size::Word, FP, PROGRAM, 1);
+        update(&mut code, inside, SMALL, PROGRAM);
     }
-    code.load(Size::Double, 8, 6, 8);
-    count(&mut code, maps, offsets, false, out)?;
+    code.load(Size::Double, NUMBER, CONTEXT, 8);
+    count(&mut code, maps, offsets, false, out);
     code.finish()
+}
+
+/// Puts the number of the current thread at `SMALL`.
+fn thread(code: &mut Code, offsets: &Offsets) {
+    code.load(Size::Word, 1, TASK, offsets.pid);
+    code.store(Size::Word, FP, SMALL, 1);
 }
 
 /// At `sys_exit(regs, ret)`: count the call if it has not begun. A filter is asked before `sys_enter`, and what it
 /// answers itself only comes by here: an error, or the call's own number after a trap.
 pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
     /// `orig_ax` in `struct pt_regs`.
-    const NUMBER: i32 = 15 * 8;
+    const CALL: i16 = 15 * 8;
     let mut code = Code::default();
     let (out, first, denied) = (code.label(), code.label(), code.label());
     let inside = maps.inside?;
-    code.mov(6, 1);
-    in_scope(&mut code, maps, scope, out);
-    thread(&mut code);
-    code.load_map(1, inside);
-    code.mov(2, FP);
-    code.alu_imm(Alu::Add, 2, -4);
+    begin(&mut code);
+    who(&mut code, maps, offsets, scope, out);
+    thread(&mut code, offsets);
+    key(&mut code, inside, SMALL);
     code.call(Helper::Lookup);
     // A thread that was in a call when counting began, or has just been made.
     code.jump_if(Test::Eq, 0, 0, first);
@@ -144,183 +322,198 @@ pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
     code.store_imm(Size::Word, 0, 0, 0);
     code.jump(out);
     code.place(first);
-    code.store_imm(Size::Word, FP, -8, 0);
-    update(&mut code, inside, -4, -8);
+    code.store_imm(Size::Word, FP, PROGRAM, 0);
+    update(&mut code, inside, SMALL, PROGRAM);
     code.jump(out);
     code.place(denied);
-    code.load(Size::Double, 3, 6, 0);
-    code.alu_imm(Alu::Add, 3, NUMBER);
-    code.mov(1, FP);
-    code.alu_imm(Alu::Add, 1, -8);
-    code.mov_imm(2, 8);
-    code.call(Helper::ReadKernel);
-    code.load(Size::Double, 8, FP, -8);
+    code.load(Size::Double, 1, CONTEXT, 0);
+    code.load(Size::Double, NUMBER, 1, CALL);
     // A program executed by another thread than the first comes by here with a number it had not before: it
     // has succeeded. Errors are numbers from -4095 on.
     let counts = code.label();
-    code.load(Size::Double, 1, 6, 8);
-    code.jump_if_reg(Test::Eq, 1, 8, counts);
+    code.load(Size::Double, 1, CONTEXT, 8);
+    code.jump_if_reg(Test::Eq, 1, NUMBER, counts);
     code.jump_if(Test::Ge, 1, -4095, counts);
     code.jump(out);
     code.place(counts);
     // No call at all: a tracer's doing.
-    code.jump_if(Test::Eq, 8, -1, out);
-    count(&mut code, maps, offsets, true, out)?;
+    code.jump_if(Test::Eq, NUMBER, -1, out);
+    count(&mut code, maps, offsets, true, out);
     code.finish()
 }
 
-/// Counts the call with the number in r8 and the registers at the first argument of the tracepoint, whose
-/// arguments are at r6, for the program in r9; places `out`, and ends.
-fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Label) -> Option<()> {
+/// Counts the call, whose registers are the first argument of the tracepoint; places `out`, and ends.
+fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Label) {
     /// `TS_COMPAT`, `arch/x86/include/asm/thread_info.h`.
     const COMPAT: i32 = 2;
-    let (known, counted, full) = (code.label(), code.label(), code.label());
-    // The key at FP - 64, r8: the number with the convention, for `arguments`.
-    for at in (0..KEY as i16).step_by(8) {
-        code.store_imm(Size::Double, FP, AT + at, 0);
-    }
-    code.store(Size::Word, FP, AT + 8, 9);
-    code.store_imm(Size::Word, FP, AT + 12, i32::from(denied));
-    code.store(Size::Word, FP, AT + 4, 8);
-    code.call(Helper::Task);
-    code.mov(3, 0);
-    code.alu_imm(Alu::Add, 3, i32::try_from(offsets.status).ok()?);
-    code.mov(1, FP);
-    code.alu_imm(Alu::Add, 1, -8);
-    code.mov_imm(2, 4);
-    code.store_imm(Size::Double, FP, -8, 0);
-    code.call(Helper::ReadKernel);
-    code.load(Size::Word, 7, FP, -8);
-    code.alu_imm(Alu::And, 7, COMPAT);
-    code.store(Size::Word, FP, AT, 7);
+    // Words of `struct pt_regs`, in the order of the arguments.
+    const WIDE_REGISTERS: [i16; 6] = [14, 13, 12, 7, 9, 8];
+    const NARROW_REGISTERS: [i16; 6] = [5, 11, 12, 13, 14, 4];
+    let (narrow, plain, hashed, arguments, full) =
+        (code.label(), code.label(), code.label(), code.label(), code.label());
+    code.load(Size::Word, 1, TASK, offsets.status);
+    code.alu_imm(Alu::And, 1, COMPAT);
+    code.store_imm(Size::Double, FP, KEY_AT + 8, 0);
+    code.store_imm(Size::Double, FP, KEY_AT + 16, 0);
+    code.alu_imm(Alu::Shl, NUMBER, 32);
+    code.alu_imm(Alu::Shr, NUMBER, 32);
+    code.jump_if(Test::Ne, 1, 0, narrow);
     // Numbers beyond the table have no arguments that matter.
-    let plain = code.label();
-    code.alu_imm(Alu::Shl, 8, 32);
-    code.alu_imm(Alu::Shr, 8, 32);
-    code.jump_if(Test::Ge, 8, NUMBERS as i32, plain);
-    code.alu_imm(Alu::Mul, 7, (NUMBERS / COMPAT as usize) as i32);
-    code.alu(Alu::Add, 8, 7);
-    code.alu_imm(Alu::And, 8, (2 * NUMBERS - 1) as i32);
-    code.alu_imm(Alu::Shl, 8, 2);
-    code.load_value(1, maps.arguments);
-    code.alu(Alu::Add, 1, 8);
-    code.load(Size::Word, 8, 1, 0);
-    // r8: for each argument, a byte of one more than its register's place, and one of the bits to leave out.
+    code.jump_if(Test::Ge, NUMBER, NUMBERS as i32, hashed);
+    code.mov(1, NUMBER);
+    code.alu_imm(Alu::Shl, 1, 2);
+    code.load_value(2, maps.arguments);
+    code.alu(Alu::Add, 2, 1);
+    code.load(Size::Word, 5, 2, 0);
+    code.jump_if(Test::Eq, 5, 0, plain);
+    take(code, &WIDE_REGISTERS);
+    code.jump(arguments);
+
+    code.place(plain);
+    if denied {
+        code.jump(hashed);
+    } else {
+        code.jump_if(Test::Ge, NUMBER, CELLED_NUMBERS as i32, hashed);
+        code.jump_if(Test::Ge, CALLER, CELLED_WHOS as i32, hashed);
+        code.call(Helper::Processor);
+        code.alu_imm(Alu::And, 0, (maps.processors - 1) as i32);
+        code.alu_imm(Alu::Mul, 0, CELLED_WHOS as i32);
+        code.alu(Alu::Add, 0, CALLER);
+        code.alu_imm(Alu::Mul, 0, CELLED_NUMBERS as i32);
+        code.alu(Alu::Add, 0, NUMBER);
+        code.alu_imm(Alu::Shl, 0, 3);
+        code.load_value(1, maps.cells);
+        code.alu(Alu::Add, 1, 0);
+        code.mov_imm(2, 1);
+        code.atomic_add(1, 0, 2);
+        code.exit();
+    }
+
+    code.place(narrow);
+    code.alu_imm(Alu::Or, CALLER, NARROW.cast_signed());
+    code.jump_if(Test::Ge, NUMBER, NUMBERS as i32, hashed);
+    code.mov(1, NUMBER);
+    code.alu_imm(Alu::Add, 1, NUMBERS as i32);
+    code.alu_imm(Alu::Shl, 1, 2);
+    code.load_value(2, maps.arguments);
+    code.alu(Alu::Add, 2, 1);
+    code.load(Size::Word, 5, 2, 0);
+    code.jump_if(Test::Eq, 5, 0, hashed);
+    take(code, &NARROW_REGISTERS);
+
+    code.place(arguments);
+    // r5: for each argument, a byte of one more than its position, and one of the bits to leave out.
     for argument in 0..2 {
         let none = code.label();
-        code.mov(7, 8);
-        code.alu_imm(Alu::Shr, 7, argument * 16);
-        code.alu_imm(Alu::And, 7, 0xff);
-        code.jump_if(Test::Eq, 7, 0, none);
-        code.alu_imm(Alu::Add, 7, -1);
-        code.alu_imm(Alu::Shl, 7, 3);
-        code.load(Size::Double, 3, 6, 0);
-        code.alu(Alu::Add, 3, 7);
-        code.mov(1, FP);
-        code.alu_imm(Alu::Add, 1, -8);
-        code.mov_imm(2, 8);
-        code.call(Helper::ReadKernel);
-        code.load(Size::Double, 1, FP, -8);
-        code.mov(7, 8);
-        code.alu_imm(Alu::Shr, 7, argument * 16 + 8);
-        code.alu_imm(Alu::And, 7, 0x3f);
-        code.alu(Alu::Shl, 1, 7);
-        code.alu(Alu::Shr, 1, 7);
-        code.store(Size::Double, FP, AT + 16 + 8 * argument as i16, 1);
+        code.mov(1, 5);
+        code.alu_imm(Alu::Shr, 1, argument * 16);
+        code.alu_imm(Alu::And, 1, 7);
+        code.jump_if(Test::Eq, 1, 0, none);
+        code.jump_if(Test::Ge, 1, 7, none);
+        code.alu_imm(Alu::Shl, 1, 3);
+        code.mov(2, FP);
+        code.alu(Alu::Add, 2, 1);
+        code.load(Size::Double, 3, 2, ARGS - 8);
+        code.mov(1, 5);
+        code.alu_imm(Alu::Shr, 1, argument * 16 + 8);
+        code.alu_imm(Alu::And, 1, 0x3f);
+        code.alu(Alu::Shl, 3, 1);
+        code.alu(Alu::Shr, 3, 1);
+        code.store(Size::Double, FP, KEY_AT + 8 + 8 * argument as i16, 3);
         code.place(none);
     }
-    code.place(plain);
-    code.mov(1, FP);
-    code.alu_imm(Alu::Add, 1, i32::from(AT) + 32);
-    code.mov_imm(2, 16);
-    code.call(Helper::Comm);
-    // Twice: another CPU may be the first.
+
+    code.place(hashed);
+    if denied {
+        code.alu_imm(Alu::Or, CALLER, DENIED.cast_signed());
+    }
+    code.store(Size::Word, FP, KEY_AT, CALLER);
+    code.store(Size::Word, FP, KEY_AT + 4, NUMBER);
+    let known = code.label();
+    // Twice: another processor may be the first.
     for round in 0..2 {
-        code.load_map(1, maps.calls);
-        code.mov(2, FP);
-        code.alu_imm(Alu::Add, 2, i32::from(AT));
+        key(code, maps.calls, KEY_AT);
         code.call(Helper::Lookup);
         code.jump_if(Test::Ne, 0, 0, known);
         if round == 1 {
             break;
         }
-        code.store_imm(Size::Double, FP, -8, 1);
-        code.load_map(1, maps.calls);
-        code.mov(2, FP);
-        code.alu_imm(Alu::Add, 2, i32::from(AT));
+        code.store_imm(Size::Double, FP, SMALL, 1);
+        key(code, maps.calls, KEY_AT);
         code.mov(3, FP);
-        code.alu_imm(Alu::Add, 3, -8);
+        code.alu_imm(Alu::Add, 3, i32::from(SMALL));
         // BPF_NOEXIST
         code.mov_imm(4, 1);
         code.call(Helper::Update);
-        code.jump_if(Test::Eq, 0, 0, counted);
+        code.jump_if(Test::Eq, 0, 0, out);
     }
     code.jump(full);
     code.place(known);
     code.mov_imm(1, 1);
     code.atomic_add(0, 0, 1);
-    code.place(counted);
     code.exit();
     code.place(full);
     lose(code, maps);
     code.place(out);
     code.exit();
-    Some(())
+}
+
+/// Puts the six arguments at their place.
+fn take(code: &mut Code, registers: &[i16; 6]) {
+    // In front of the first, so that every place the verifier thinks of holds something.
+    code.store_imm(Size::Double, FP, ARGS - 8, 0);
+    code.load(Size::Double, 1, CONTEXT, 0);
+    for (argument, register) in (0..).zip(registers) {
+        code.load(Size::Double, 2, 1, register * 8);
+        code.store(Size::Double, FP, ARGS + 8 * argument, 2);
+    }
 }
 
 /// At `sched_process_exec(task, old_pid, bprm)`: the process counts from here on, under the program's path.
 pub(super) fn exec(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
-    const AT: i16 = -8 - PATH as i16;
+    const AT: i16 = PROGRAM - PATH as i16;
     let mut code = Code::default();
     let out = code.label();
-    code.mov(6, 1);
+    begin(&mut code);
     match scope {
-        Scope::Processes => look_up(&mut code, maps, out),
+        Scope::Processes => look_up(&mut code, maps, offsets, out),
         Scope::Cgroup { id, level } => {
-            code.mov_imm(1, level);
-            code.call(Helper::AncestorCgroup);
-            code.load_imm(1, id);
-            code.jump_if_reg(Test::Ne, 0, 1, out);
-            code.call(Helper::PidTgid);
-            code.alu_imm(Alu::Shr, 0, 32);
-            code.store(Size::Word, FP, -4, 0);
+            in_group(&mut code, id, level, out);
+            code.load(Size::Word, 1, TASK, offsets.tgid);
+            code.store(Size::Word, FP, SMALL, 1);
         }
     }
     for at in (0..PATH as i16).step_by(8) {
         code.store_imm(Size::Double, FP, AT + at, 0);
     }
-    // `bprm->filename`.
-    code.load(Size::Double, 3, 6, 16);
-    code.alu_imm(Alu::Add, 3, i32::try_from(offsets.filename).ok()?);
-    code.mov(1, FP);
-    code.alu_imm(Alu::Add, 1, i32::from(AT));
-    code.mov_imm(2, 8);
-    code.call(Helper::ReadKernel);
-    code.load(Size::Double, 3, FP, AT);
-    code.store_imm(Size::Double, FP, AT, 0);
+    code.load(Size::Double, 3, CONTEXT, 16);
+    code.load(Size::Double, 3, 3, offsets.filename);
     code.mov(1, FP);
     code.alu_imm(Alu::Add, 1, i32::from(AT));
     code.mov_imm(2, PATH as i32);
     code.call(Helper::ReadKernelStr);
     // Its number, see `number_of`.
-    code.mov_imm(7, 0);
+    code.mov_imm(CALLER, 0);
     for at in (0..PATH as i16).step_by(8) {
         code.load(Size::Double, 1, FP, AT + at);
-        code.alu_imm(Alu::Mul, 7, FACTOR);
-        code.alu(Alu::Add, 7, 1);
-        code.mov(1, 7);
+        code.alu_imm(Alu::Mul, CALLER, FACTOR);
+        code.alu(Alu::Add, CALLER, 1);
+        code.mov(1, CALLER);
         code.alu_imm(Alu::Shr, 1, 29);
-        code.alu(Alu::Add, 7, 1);
+        code.alu(Alu::Add, CALLER, 1);
     }
-    code.alu_imm(Alu::Shl, 7, 33);
-    code.alu_imm(Alu::Shr, 7, 33);
+    code.alu_imm(Alu::Shl, CALLER, 33);
+    code.alu_imm(Alu::Shr, CALLER, 33);
     let some = code.label();
-    code.jump_if(Test::Ne, 7, 0, some);
-    code.mov_imm(7, 1);
+    code.jump_if(Test::Ne, CALLER, 0, some);
+    code.mov_imm(CALLER, 1);
     code.place(some);
-    code.store(Size::Word, FP, AT - 8, 7);
-    update(&mut code, maps.programs, AT - 8, AT);
-    update(&mut code, maps.scope, -4, AT - 8);
+    code.store(Size::Word, FP, PROGRAM, CALLER);
+    update(&mut code, maps.programs, PROGRAM, AT);
+    update(&mut code, maps.scope, SMALL, PROGRAM);
+    // It is another than it was.
+    code.load(Size::Word, 1, TASK, offsets.pid);
+    forget(&mut code, maps);
     code.place(out);
     code.exit();
     code.finish()
@@ -339,10 +532,8 @@ pub(super) fn number_of(path: &[u8; PATH]) -> u32 {
     ((sum & 0x7fff_ffff) as u32).max(1)
 }
 
-fn update(code: &mut Code, map: i32, key: i16, value: i16) {
-    code.load_map(1, map);
-    code.mov(2, FP);
-    code.alu_imm(Alu::Add, 2, i32::from(key));
+fn update(code: &mut Code, map: i32, at: i16, value: i16) {
+    key(code, map, at);
     code.mov(3, FP);
     code.alu_imm(Alu::Add, 3, i32::from(value));
     code.mov_imm(4, 0);
@@ -352,38 +543,28 @@ fn update(code: &mut Code, map: i32, key: i16, value: i16) {
 /// At `sched_process_fork(parent, child)`: the child is what the parent is. A number that comes round again is
 /// forgotten here.
 pub(super) fn fork(maps: &Maps, offsets: &Offsets) -> Option<Vec<u64>> {
+    const PARENT: i16 = PROGRAM;
     let mut code = Code::default();
     let (out, fresh) = (code.label(), code.label());
-    code.mov(6, 1);
-    // The child's number at FP - 8.
-    code.load(Size::Double, 3, 6, 8);
-    code.alu_imm(Alu::Add, 3, i32::try_from(offsets.tgid).ok()?);
-    code.store_imm(Size::Double, FP, -8, 0);
-    code.mov(1, FP);
-    code.alu_imm(Alu::Add, 1, -8);
-    code.mov_imm(2, 4);
-    code.call(Helper::ReadKernel);
-    code.load(Size::Word, 7, FP, -8);
-    code.call(Helper::PidTgid);
-    code.alu_imm(Alu::Shr, 0, 32);
+    begin(&mut code);
+    code.load(Size::Double, CALLER, CONTEXT, 8);
+    code.load(Size::Word, 1, CALLER, offsets.pid);
+    forget(&mut code, maps);
+    code.load(Size::Word, CALLER, CALLER, offsets.tgid);
+    code.load(Size::Word, 1, TASK, offsets.tgid);
     // A thread: nothing new.
-    code.jump_if_reg(Test::Eq, 0, 7, out);
-    code.store(Size::Word, FP, -16, 0);
-    code.load_map(1, maps.scope);
-    code.mov(2, FP);
-    code.alu_imm(Alu::Add, 2, -16);
-    code.call(Helper::Lookup);
-    code.jump_if(Test::Eq, 0, 0, fresh);
+    code.jump_if_reg(Test::Eq, CALLER, 1, out);
+    look_up(&mut code, maps, offsets, fresh);
     code.load(Size::Word, 1, 0, 0);
-    code.store(Size::Word, FP, -24, 1);
-    update(&mut code, maps.scope, -8, -24);
+    code.store(Size::Word, FP, PARENT, 1);
+    code.store(Size::Word, FP, SMALL, CALLER);
+    update(&mut code, maps.scope, SMALL, PARENT);
     code.jump_if(Test::Eq, 0, 0, out);
     lose(&mut code, maps);
     code.jump(out);
     code.place(fresh);
-    code.load_map(1, maps.scope);
-    code.mov(2, FP);
-    code.alu_imm(Alu::Add, 2, -8);
+    code.store(Size::Word, FP, SMALL, CALLER);
+    key(&mut code, maps.scope, SMALL);
     code.call(Helper::Delete);
     code.place(out);
     code.exit();

@@ -35,7 +35,11 @@ pub trait Calls {
     /// A call is about to be made.
     fn called(&mut self, caller: &Caller, call: &SeccompData);
 
-    /// No call has been made for a moment, about a fifth of a second.
+    /// So many calls were made without being told one by one, after one that was; arguments that do not matter
+    /// are 0.
+    fn counted(&mut self, caller: &Caller, call: &SeccompData, times: u64);
+
+    /// A moment has passed, about a fifth of a second, or less.
     fn idle(&mut self) {}
 }
 

@@ -59,6 +59,8 @@ pub fn count_calls(
     let (outcome, read) = std::thread::scope(|scope| {
         let worker = scope.spawn(move || -> Result<(), Error> {
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                // Forgets those that have ended.
+                counter.is_populated()?;
                 totals(&counter.counts()?);
             }
             let mut last = Instant::now();

@@ -53,7 +53,31 @@ pub enum Stop {
 ///
 /// None that a caller could cause.
 pub fn wait_any(block: bool) -> Result<Option<Event>, Error> {
-    wait(-1, if block { WNOTHREAD } else { WNOTHREAD | libc::WNOHANG })
+    let options = if block { WNOTHREAD } else { WNOTHREAD | libc::WNOHANG };
+    wait(-1, options)
+}
+
+/// What came of waiting for anybody.
+pub(super) enum Waited {
+    Event(Event),
+    /// A signal was handled.
+    Interrupted,
+    /// Nobody is left.
+    Nobody,
+}
+
+/// Wait for the next event of any tracee or child of the calling thread, or for a signal.
+pub(super) fn wait_or_signal() -> Result<Waited, Error> {
+    let mut status = 0;
+    // SAFETY: a valid place for the status.
+    match unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | WNOTHREAD) } {
+        tid if tid > 0 => Ok(Waited::Event(Event { tid, stop: stop_of(status) })),
+        _ => match errno() {
+            libc::EINTR => Ok(Waited::Interrupted),
+            libc::ECHILD => Ok(Waited::Nobody),
+            _ => Err(Error::last("waitpid", "")),
+        },
+    }
 }
 
 /// Wait for the next event of one tracee.
@@ -67,6 +91,29 @@ pub fn wait_for(tid: i32) -> Result<Event, Error> {
         errno: libc::ECHILD,
         hint: "not traced by this thread",
     })
+}
+
+/// Wait for the next stop of one tracee; its end is left to be waited for.
+///
+/// # Errors
+///
+/// `ESRCH` when it has ended.
+pub(super) fn wait_stopped(tid: i32) -> Result<Stop, Error> {
+    let gone = Error::Call { call: "waitid", errno: libc::ESRCH, hint: "the thread has ended" };
+    let id = libc::id_t::try_from(tid).map_err(|_| gone)?;
+    let options = libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT | libc::__WALL;
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: a valid place for the answer.
+    while unsafe { libc::waitid(libc::P_PID, id, info.as_mut_ptr(), options) } != 0 {
+        if errno() != libc::EINTR {
+            return Err(Error::last("waitid", ""));
+        }
+    }
+    // SAFETY: zeroed, and filled in by the kernel.
+    match unsafe { info.assume_init() }.si_code {
+        libc::CLD_EXITED | libc::CLD_KILLED | libc::CLD_DUMPED => Err(gone),
+        _ => wait(tid, 0)?.map(|event| event.stop).ok_or(gone),
+    }
 }
 
 fn wait(tid: i32, options: i32) -> Result<Option<Event>, Error> {

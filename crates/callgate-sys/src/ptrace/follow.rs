@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::event::{Event, Stop, wait_any, wait_for};
+use super::event::{Event, Stop, Waited, wait_for, wait_or_signal};
 use super::tracee::{Options, Tracee};
 use crate::error::Error;
 use crate::spawn::{Child, Command, Failure, Outcome, forward};
@@ -16,10 +16,15 @@ pub(super) trait Watcher {
     /// Let the thread go on, delivering `signal` (0: none).
     fn resume(&self, tracee: &Tracee, signal: i32) -> Result<(), Error>;
 
+    /// Whether the signal that the last [`Watcher::stopped`] was about is not the program's.
+    fn keeps_signal(&mut self) -> bool {
+        false
+    }
+
     /// The thread is gone, or its number now belongs to another.
     fn forget(&mut self, tid: i32);
 
-    /// Nothing has happened for a moment.
+    /// A moment has passed, or a child has ended.
     fn idle(&mut self) {}
 
     /// The threads that the last [`Watcher::stopped`] detached from: they are no longer followed.
@@ -90,18 +95,31 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     fn run(&mut self, child: &Child) -> Result<Outcome, Failure> {
-        while !(self.tracees.is_empty() && self.expected.is_empty()) {
-            match wait_any(false)? {
-                Some(event) => self.handle(event)?,
-                None => {
-                    forward::next(self.outcome.is_none().then_some(self.main));
-                    self.watcher.idle();
-                }
-            }
-        }
+        let relay = forward::Relay::new(self.main)?;
+        std::thread::scope(|scope| {
+            scope.spawn(|| relay.run());
+            let done = self.follow(&relay);
+            relay.finish();
+            done
+        })?;
         let hint = "somebody else reaped the command";
         let outcome = self.outcome.ok_or(Error::Call { call: "waitpid", errno: libc::ECHILD, hint })?;
         child.judge(outcome, self.executed)
+    }
+
+    /// One event after another, until nobody is left.
+    fn follow(&mut self, relay: &forward::Relay) -> Result<(), Error> {
+        while !(self.tracees.is_empty() && self.expected.is_empty()) {
+            match wait_or_signal()? {
+                Waited::Event(event) => self.handle(event)?,
+                Waited::Interrupted => self.watcher.idle(),
+                Waited::Nobody => break,
+            }
+            if self.outcome.is_some() {
+                relay.ended();
+            }
+        }
+        Ok(())
     }
 
     fn handle(&mut self, Event { tid, stop }: Event) -> Result<(), Error> {
@@ -153,8 +171,8 @@ impl Follower<'_> {
                 return Ok(());
             }
             Stop::Signal(pending) => {
-                signal = pending;
                 self.watcher.stopped(tracee, stop, self.executed)?;
+                signal = if self.watcher.keeps_signal() { 0 } else { pending };
             }
             Stop::Syscall | Stop::Seccomp | Stop::Other(_) => {
                 self.watcher.stopped(tracee, stop, self.executed)?;

@@ -135,16 +135,20 @@ const _: () = {
 #[repr(usize)]
 enum Request {
     PokeData = 5,
+    PokeUser = 6,
     Cont = 7,
     Detach = 17,
     Syscall = 24,
     GetEventMsg = 0x4201,
     GetSigInfo = 0x4202,
+    SetSigInfo = 0x4203,
     GetRegSet = 0x4204,
     SetRegSet = 0x4205,
     Seize = 0x4206,
     Interrupt = 0x4207,
     Listen = 0x4208,
+    GetSigMask = 0x420a,
+    SetSigMask = 0x420b,
     GetFilter = 0x420c,
     GetMetadata = 0x420d,
     GetSyscallInfo = 0x420e,
@@ -413,15 +417,18 @@ impl Tracee {
             errno: libc::EFAULT,
             hint: "beyond this machine's addresses",
         })?;
-        for (index, chunk) in bytes.chunks(WORD).enumerate() {
-            let at = address.wrapping_add(index * WORD);
+        // Whole words where words begin, which never lie on two pages; what is beside the bytes stays as it is.
+        let (mut at, mut rest) = (address, bytes);
+        while !rest.is_empty() {
+            let start = at / WORD * WORD;
+            let (here, behind) = rest.split_at(rest.len().min(start + WORD - at));
             let mut word = [0; WORD];
-            if chunk.len() < WORD {
-                // The bytes behind the last ones stay as they are.
-                crate::memory::read_exact(self.tid, at as u64, &mut word)?;
+            if here.len() < WORD {
+                crate::memory::read_exact(self.tid, start as u64, &mut word)?;
             }
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.request(Request::PokeData, at, usize::from_ne_bytes(word), call, STOP_HINT)?;
+            word[at - start..][..here.len()].copy_from_slice(here);
+            self.request(Request::PokeData, start, usize::from_ne_bytes(word), call, STOP_HINT)?;
+            (at, rest) = (start + WORD, behind);
         }
         Ok(())
     }
@@ -437,6 +444,50 @@ impl Tracee {
         self.request(Request::GetSigInfo, 0, place, "ptrace(PTRACE_GETSIGINFO)", STOP_HINT)?;
         // SAFETY: zeroed, and filled in by the kernel.
         Ok(unsafe { info.assume_init() })
+    }
+
+    /// Set one general register, by its place in words in `struct user`.
+    pub(super) fn set_register(&self, place: usize, value: u64) -> Result<(), Error> {
+        let value = usize::try_from(value).unwrap_or(usize::MAX);
+        let at = place * size_of::<libc::c_long>();
+        self.request(Request::PokeUser, at, value, "ptrace(PTRACE_POKEUSER)", STOP_HINT).map(drop)
+    }
+
+    /// The signals it blocks.
+    pub(super) fn signal_mask(&self) -> Result<u64, Error> {
+        let mut mask = 0_u64;
+        let place = (&raw mut mask).expose_provenance();
+        self.request(Request::GetSigMask, size_of::<u64>(), place, "ptrace(PTRACE_GETSIGMASK)", STOP_HINT)?;
+        Ok(mask)
+    }
+
+    /// Let it block these signals.
+    pub(super) fn set_signal_mask(&self, mask: u64) -> Result<(), Error> {
+        let place = (&raw const mask).expose_provenance();
+        let call = "ptrace(PTRACE_SETSIGMASK)";
+        self.request(Request::SetSigMask, size_of::<u64>(), place, call, STOP_HINT).map(drop)
+    }
+
+    /// Stop it once more, as job control does.
+    pub(super) fn stop_again(&self) {
+        // SAFETY: takes no pointers; a tracee keeps its number until it is waited for.
+        unsafe { libc::syscall(libc::SYS_tkill, self.tid, libc::SIGSTOP) };
+    }
+
+    /// Where it stopped for a filter's trap: let the signal tell that the call was made at `address`
+    /// (`si_call_addr`, `sigaction(2)`).
+    pub(super) fn move_trapped_call(&self, address: u64) -> Result<(), Error> {
+        const SYS_SECCOMP: i32 = 1;
+        let mut info = self.signal_info()?;
+        if info.si_code == SYS_SECCOMP {
+            let place = (&raw mut info).cast::<u64>();
+            // SAFETY: the structure has 128 bytes; the address is the third word of it, behind signal, error
+            // number, code and padding (`include/uapi/asm-generic/siginfo.h`, 64 bits).
+            unsafe { place.add(2).write_unaligned(address) };
+            let place = (&raw const info).expose_provenance();
+            self.request(Request::SetSigInfo, 0, place, "ptrace(PTRACE_SETSIGINFO)", STOP_HINT)?;
+        }
+        Ok(())
     }
 
     fn request(

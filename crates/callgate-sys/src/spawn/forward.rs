@@ -7,6 +7,8 @@
 #![expect(unsafe_code, reason = "system calls")]
 
 use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::error::Error;
 use crate::signal::{Disposition, Mask, highest};
@@ -85,15 +87,7 @@ fn watched() -> Mask {
 ///
 /// Without a `pid` left to pass it to, a signal has its default effect on this process.
 pub(crate) fn next(pid: Option<libc::pid_t>) {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let patience = libc::timespec { tv_sec: 0, tv_nsec: 200_000_000 };
-    // SAFETY: all pointers are valid; the structure is only read when a signal was returned.
-    let signal = unsafe { libc::sigtimedwait(watched().as_ptr(), info.as_mut_ptr(), &raw const patience) };
-    if signal <= 0 {
-        return;
-    }
-    // SAFETY: zeroed at first and filled in by the kernel.
-    let info = unsafe { info.assume_init() };
+    let Some((signal, info)) = arrived() else { return };
     match pid {
         None if signal != libc::SIGCHLD => take_effect(signal),
         Some(pid) if is_for(pid, signal, &info) => {
@@ -108,6 +102,94 @@ pub(crate) fn next(pid: Option<libc::pid_t>) {
         }
         _ => {}
     }
+}
+
+/// The next signal, within a fifth of a second.
+fn arrived() -> Option<(i32, libc::siginfo_t)> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let patience = libc::timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    // SAFETY: all pointers are valid; zeroed at first and filled in by the kernel.
+    unsafe {
+        let signal = libc::sigtimedwait(watched().as_ptr(), info.as_mut_ptr(), &raw const patience);
+        (signal > 0).then(|| (signal, info.assume_init()))
+    }
+}
+
+/// Passes on signals in a thread of its own, while another waits for its children and is woken by nothing else.
+pub(crate) struct Relay {
+    pid: libc::pid_t,
+    command: OwnedFd,
+    /// Whose waiting is interrupted now and then.
+    waits: libc::pid_t,
+    /// The relay's own thread, once it runs.
+    own: AtomicI32,
+    /// Whether the command has ended: signals are this process's own then.
+    ended: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Relay {
+    /// For the calling thread, which will wait, with signals blocked as [`Signals::forked`] does, and for a
+    /// command that is not reaped.
+    pub(crate) fn new(pid: libc::pid_t) -> Result<Relay, Error> {
+        let command = crate::pidfd::open(pid)?;
+        Disposition::interrupting_sigchld()?;
+        watched().without(libc::SIGCHLD).set();
+        let (own, ended, over) = (AtomicI32::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Relay { pid, command, waits: gettid(), own, ended, over })
+    }
+
+    /// The relay's thread, until [`Relay::finish`]; interrupts whoever waits about every fifth of a second.
+    pub(crate) fn run(&self) {
+        watched().set();
+        self.own.store(gettid(), Ordering::SeqCst);
+        while !self.over.load(Ordering::SeqCst) {
+            if let Some((signal, info)) = arrived() {
+                self.pass(signal, &info);
+            }
+            interrupt(self.waits);
+        }
+    }
+
+    fn pass(&self, signal: i32, info: &libc::siginfo_t) {
+        if self.ended.load(Ordering::SeqCst) {
+            if signal != libc::SIGCHLD {
+                take_effect(signal);
+            }
+        } else if is_for(self.pid, signal, info) {
+            let queued =
+                if info.si_code == libc::SI_QUEUE { std::ptr::from_ref(info) } else { std::ptr::null() };
+            let fd = self.command.as_raw_fd();
+            // SAFETY: a queued value is sent on as it is; without one the kernel makes up what it tells.
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, queued, 0usize) };
+        }
+    }
+
+    /// The command has ended.
+    pub(crate) fn ended(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the relay's thread.
+    pub(crate) fn finish(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        let own = self.own.load(Ordering::SeqCst);
+        if own != 0 {
+            interrupt(own);
+        }
+    }
+}
+
+fn gettid() -> libc::pid_t {
+    // SAFETY: takes no pointers.
+    let tid = unsafe { libc::syscall(libc::SYS_gettid) };
+    libc::pid_t::try_from(tid).unwrap_or(0)
+}
+
+/// Lets a thread of this process come back from what it waits for.
+fn interrupt(tid: libc::pid_t) {
+    // SAFETY: takes no pointers; the threads are this process's own, and `SIGCHLD` ends none.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, libc::SIGCHLD) };
 }
 
 /// Forget the signals that arrived while the command lived and were not looked at before it ended: they were the
@@ -168,8 +250,9 @@ pub(crate) fn stop_self(signal: i32) {
 
 /// Let a blocked signal through to this process.
 fn take_effect(signal: i32) {
+    // To this very thread, as others may wait for signals.
     // SAFETY: signals this process only.
-    unsafe { libc::kill(libc::getpid(), signal) };
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), gettid(), signal) };
     // Pending until now: the effect comes inside this call.
     let blocked = watched().without(signal).set();
     blocked.set();

@@ -131,6 +131,10 @@ impl Calls for Confirm<'_> {
         missing.count += 1;
     }
 
+    fn counted(&mut self, caller: &Caller, call: &SeccompData, times: u64) {
+        self.recorder.counted(caller, call, times);
+    }
+
     fn idle(&mut self) {
         self.recorder.idle();
     }

@@ -7,8 +7,8 @@ use callgate::abi::Arch;
 use callgate::{SeccompData, Syscall};
 use callgate_sys::bpf::Counted;
 use callgate_sys::calls::{Caller, Calls};
-use callgate_trace::learn::{Event, Journal, Recording};
-use std::collections::{BTreeMap, BTreeSet};
+use callgate_trace::learn::{Event, Journal, Recording, arguments_of};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -53,8 +53,18 @@ pub(super) struct Recorder {
     /// Totals as they were told last.
     totals: BTreeMap<(Who, u32, u32, [u64; 6]), u64>,
     told: BTreeSet<&'static str>,
+    /// Calls as they have come before, and how many of each are not counted yet.
+    known: HashMap<Known, (Caller, u64)>,
+    /// The arguments that matter, as masks; `None` for calls that are looked at one by one.
+    masks: HashMap<(u32, u32), Option<[u64; 6]>>,
     say: Say,
 }
+
+/// A thread, and what it calls: convention, number, and the arguments that matter.
+type Known = (i32, u32, u32, [u64; 6]);
+
+/// How many calls are known at once.
+const MOST: usize = 1 << 12;
 
 impl Recorder {
     pub(super) fn new(record: Option<&Path>, via: Via, say: &Say) -> Result<Recorder, Failure> {
@@ -68,12 +78,15 @@ impl Recorder {
             foreign: 0,
             totals: BTreeMap::new(),
             told: BTreeSet::new(),
+            known: HashMap::new(),
+            masks: HashMap::new(),
             say: say.another(),
         })
     }
 
     /// The end of the run.
     pub(super) fn finish(mut self) -> Result<Recording, Failure> {
+        self.settle();
         if self.foreign > 0 {
             let n = self.foreign;
             self.say.line(&format!("callgate: {n} calls of architectures unknown to callgate are left out"));
@@ -98,6 +111,7 @@ impl Recorder {
     }
 
     fn checkpoint(&mut self) {
+        self.settle();
         self.checked = Instant::now();
         if self.failed.is_none()
             && let Some(journal) = &mut self.journal
@@ -179,13 +193,67 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// Counts what is known and has come again.
+    fn settle(&mut self) {
+        for ((_, arch, nr, args), (caller, times)) in std::mem::take(&mut self.known) {
+            if times > 0 {
+                let call = SeccompData { nr, arch, args, ..SeccompData::default() };
+                self.count(&caller, &call, false, times);
+            }
+        }
+    }
+
+    /// What a call is known by; `None` where it is looked at each time.
+    fn known(&mut self, caller: &Caller, call: &SeccompData) -> Option<Known> {
+        let masks = self.masks.entry((call.arch, call.nr)).or_insert_with(|| masks(call));
+        let mut args = (*masks)?;
+        args.iter_mut().zip(call.args).for_each(|(mask, value)| *mask &= value);
+        Some((caller.tid, call.arch, call.nr, args))
+    }
+}
+
+/// Which bits of its arguments matter.
+fn masks(call: &SeccompData) -> Option<[u64; 6]> {
+    let mut masks = [0; 6];
+    if let Some(arch) = Arch::of_call(call.arch, call.nr)
+        && let Some(name) = Syscall::from_number(arch, call.nr)
+    {
+        if matches!(name.name(), "prctl" | "seccomp" | "ptrace") {
+            return None;
+        }
+        for (index, bits) in arguments_of(name, arch) {
+            masks[index] = u64::MAX.checked_shr(64 - bits).unwrap_or(0);
+        }
+    }
+    Some(masks)
+}
+
 impl Calls for Recorder {
     fn called(&mut self, caller: &Caller, call: &SeccompData) {
-        self.count(caller, call, false, 1);
-        self.warn(caller, call);
+        let known = self.known(caller, call);
+        // Most calls have come before, and are counted together.
+        if let Some((before, times)) = known.and_then(|known| self.known.get_mut(&known))
+            && before == caller
+        {
+            *times += 1;
+        } else {
+            self.count(caller, call, false, 1);
+            self.warn(caller, call);
+            if let Some(known) = known {
+                if self.known.len() >= MOST || self.known.contains_key(&known) {
+                    self.settle();
+                }
+                self.known.insert(known, (caller.clone(), 0));
+            }
+        }
         if self.checked.elapsed() >= PERIOD {
             self.checkpoint();
         }
+    }
+
+    fn counted(&mut self, caller: &Caller, call: &SeccompData, times: u64) {
+        self.count(caller, call, false, times);
     }
 
     fn idle(&mut self) {

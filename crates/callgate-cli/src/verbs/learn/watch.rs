@@ -10,7 +10,7 @@ use callgate::abi::insn::{Insn, op};
 use callgate_sys::bpf::{Counted, Target};
 use callgate_sys::calls::{Calls, Tally, count_calls, count_running, notify_calls};
 use callgate_sys::process::{self, Mode};
-use callgate_sys::ptrace::trace_calls;
+use callgate_sys::ptrace::{trace_calls, trace_calls_fast};
 use callgate_sys::spawn::{self, Command};
 use callgate_sys::{Error, Outcome as End};
 use callgate_trace::learn::arguments_of;
@@ -24,6 +24,9 @@ pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
     write::possible(args)?;
     for path in [args.record.as_deref(), args.output.output.as_deref()].into_iter().flatten() {
         writable(path)?;
+    }
+    if args.fast && !matches!(args.via, Via::Auto | Via::Trace) {
+        return Err(Failure::input("--fast goes with --via trace only"));
     }
     let (end, recorder) = match counted(args, say)? {
         Some(done) => done,
@@ -50,7 +53,7 @@ pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
 /// By the kernel's own counts, where that is wanted and possible. What was running before does not end with us.
 fn counted(args: &Learn, say: &Say) -> Result<Option<(Option<End>, Recorder)>, Failure> {
     let running = args.pid.is_some() || args.cgroup.is_some();
-    if !matches!(args.via, Via::Auto | Via::Bpf) {
+    if args.fast || !matches!(args.via, Via::Auto | Via::Bpf) {
         let what = "--pid and --cgroup need --via bpf: what runs already cannot be filtered from outside";
         return if running { Err(Failure::input(what)) } else { Ok(None) };
     }
@@ -138,12 +141,21 @@ pub(super) fn run<C: Calls + Send>(
         return Err(Failure::input(what));
     }
     if args.via != Via::Notify {
-        say.line("callgate: learning by seccomp and ptrace");
+        say.line(if args.fast {
+            "callgate: learning by seccomp and ptrace, and by changing the text of what is watched"
+        } else {
+            "callgate: learning by seccomp and ptrace"
+        });
         let mut calls = make(Via::Trace)?;
-        match trace_calls(command()?, &program(Action::Trace(0))?, &mut calls) {
+        let traced = if args.fast {
+            trace_calls_fast(command()?, Action::Trace(0).to_ret(), &arguments_of, &mut calls)
+        } else {
+            trace_calls(command()?, &program(Action::Trace(0))?, &mut calls)
+        };
+        match traced {
             Ok(end) => return Ok((end, calls)),
             // Nothing has been executed.
-            Err(spawn::Failure::Setup(e)) if args.via == Via::Auto && is_tracing(&e) => {
+            Err(spawn::Failure::Setup(e)) if args.via == Via::Auto && !args.fast && is_tracing(&e) => {
                 say.line(&format!("callgate: {e}"));
             }
             Err(e) => return Err(failure(e)),
