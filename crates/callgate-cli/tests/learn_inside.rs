@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, callgate, installed, stderr, stdout};
+use common::{Folder, installed, stderr, stdout};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 /// The ways of watching that are possible here.
 fn ways() -> Vec<&'static str> {
     let works = |via: &&str| {
-        let output = callgate(&["learn", "--via", via, "--", "true"]).output().unwrap();
+        let output = common::learn(via).args(["--", "true"]).output().unwrap();
         if !output.status.success() {
             eprintln!("skipped: --via {via}: {}", stderr(&output));
         }
         output.status.success()
     };
-    ["trace", "notify", "bpf"].into_iter().filter(works).collect()
+    ["trace", "fast", "notify", "bpf"].into_iter().filter(works).collect()
 }
 
 /// Waits until something holds.
@@ -34,8 +34,8 @@ fn in_a_group(via: &str, folder: &Folder, script: &str) -> Child {
     let (policy, ready) = (folder.path().join("policy.cg"), folder.path().join("ready"));
     let _ = std::fs::remove_file(&policy);
     let _ = std::fs::remove_file(&ready);
-    let mut command = callgate(&["learn", "--via", via, "-o", policy.to_str().unwrap(), "--"]);
-    command.args(["sh", "-c", script]).env("READY", &ready).process_group(0);
+    let mut command = common::learn(via);
+    command.arg("-o").arg(&policy).arg("--").args(["sh", "-c", script]).env("READY", &ready).process_group(0);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("the command begins", || ready.exists());
     child
@@ -90,11 +90,10 @@ fn it_stops_and_continues_with_its_command() {
 }
 
 /// `callgate learn` of a command; the policy on standard output is dropped.
-fn learn(options: &[&str], command: &[&str]) -> Output {
+fn learn(via: &str, command: &[&str]) -> Output {
     let folder = Folder::new();
-    let policy = folder.path().join("policy.cg");
-    let mut learn = callgate(&["learn", "-o", policy.to_str().unwrap()]);
-    learn.args(options).arg("--").args(command).output().unwrap()
+    let mut learn = common::learn(via);
+    learn.arg("-o").arg(folder.path().join("policy.cg")).arg("--").args(command).output().unwrap()
 }
 
 #[test]
@@ -107,10 +106,10 @@ fn tracers_work_inside_or_it_is_said_why_not() {
             continue;
         }
         for via in ways() {
-            let output = learn(&["--via", via], &command);
+            let output = learn(via, &command);
             let (inside, told) = (stdout(&output).contains("inside"), stderr(&output));
             match via {
-                "trace" => {
+                "trace" | "fast" => {
                     let said = "traces another, which fails under a tracer: try --via notify";
                     assert!(told.contains(said), "{command:?}: {told}");
                 }
@@ -184,7 +183,7 @@ fn programs_that_filter_themselves_work() {
         return;
     }
     for via in ways() {
-        let output = learn(&["--via", via], &["sh", "-c", script, "sh", &allow]);
+        let output = learn(via, &["sh", "-c", script, "sh", &allow]);
         assert_eq!(
             (output.status.code(), &*stdout(&output)),
             (Some(0), "inside\n"),
@@ -207,7 +206,7 @@ fn a_listener_inside_works_or_it_is_said_why_not() {
                    libc.prctl(38, 1, 0, 0, 0)\n\
                    print(libc.syscall(317, 1, 8, prog) >= 0, ctypes.get_errno())";
     for via in ways() {
-        let output = learn(&["--via", via], &[&python, "-c", program]);
+        let output = learn(via, &[&python, "-c", program]);
         let (answer, told) = (stdout(&output), stderr(&output));
         if via == "notify" {
             assert_eq!(answer, "False 16\n", "{told}");

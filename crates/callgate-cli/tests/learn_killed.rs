@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, callgate, compiled, stderr, stdout};
+use common::{Folder, callgate, compiled, learn, stderr, stdout};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -62,10 +62,15 @@ fn nothing_is_left_and_what_was_recorded_is_there() {
     let Some(program) = compiled(&folder, "busy", BUSY, &[]) else { return };
     let recording = folder.path().join("recording.jsonl");
     let here = folder.path().to_str().unwrap();
-    for (round, via) in ["trace", "notify"].iter().cycle().take(10).enumerate() {
+    for (round, via) in ["trace", "fast", "notify"].iter().cycle().take(15).enumerate() {
         let _ = std::fs::remove_file(&recording);
-        let mut command = callgate(&["learn", "--via", via, "--record", recording.to_str().unwrap(), "--"]);
-        command.args([&program, here]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = learn(via);
+        command
+            .arg("--record")
+            .arg(&recording)
+            .args(["--", &program, here])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         // Some other moment each time, the first ones before the command has begun.
         let moment = Duration::from_micros(37_919 * (round * round) as u64 % 600_000);

@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{Folder, callgate, compiled, installed, python, stderr};
+use common::{Folder, callgate, compiled, installed, learn, python, stderr};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
-const WAYS: [&str; 3] = ["trace", "notify", "bpf"];
+const WAYS: [&str; 4] = ["trace", "fast", "notify", "bpf"];
 
 /// Where `{}` stands in the command, each run gets a folder of its own.
 fn in_folder(command: &[&str], folder: &Folder, run: usize) -> Vec<String> {
@@ -39,8 +39,7 @@ fn by_strace(command: &[String], folder: &Folder) -> BTreeSet<String> {
 
 fn by_callgate(via: &str, command: &[String], folder: &Folder) -> BTreeSet<String> {
     let recording = folder.path().join("recording.jsonl");
-    let words = ["learn", "--via", via, "--record", recording.to_str().unwrap(), "--"];
-    run(callgate(&words).args(command));
+    run(learn(via).arg("--record").arg(&recording).arg("--").args(command));
     let text = std::fs::read_to_string(&recording).unwrap();
     let values = text.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap());
     values.filter(|v| v["nr"].is_u64()).map(|v| v["call"].as_str().unwrap_or("unknown").to_owned()).collect()
@@ -54,7 +53,7 @@ fn same(command: &[&str]) {
     }
     let folder = Folder::new();
     let works = |via: &&&str| {
-        let status = callgate(&["learn", "--via", via, "--", "true"]).output().unwrap().status;
+        let status = learn(via).args(["--", "true"]).output().unwrap().status;
         if !status.success() {
             eprintln!("skipped: --via {via} is not possible here");
         }
@@ -64,7 +63,7 @@ fn same(command: &[&str]) {
     let mut seen: Vec<BTreeSet<String>> = vec![BTreeSet::new(); 1 + ways.len()];
     for round in 0..6 {
         for (index, seen) in seen.iter_mut().enumerate() {
-            let command = in_folder(command, &folder, round * 4 + index);
+            let command = in_folder(command, &folder, round * (1 + WAYS.len()) + index);
             seen.extend(match index {
                 0 => by_strace(&command, &folder),
                 _ => by_callgate(ways[index - 1], &command, &folder),
@@ -186,6 +185,26 @@ fn git() {
     if installed("git") && std::path::Path::new("/usr/bin/git").exists() {
         same(&["/usr/bin/git", "init", "-q", "{}"]);
     }
+}
+
+#[test]
+fn cargo_builds_a_crate() {
+    let cargo = std::path::Path::new(env!("CARGO"));
+    let Some(bin) = cargo.parent().filter(|bin| bin.join("rustc").exists()) else {
+        eprintln!("skipped: no rustc beside cargo");
+        return;
+    };
+    let folder = Folder::new();
+    folder.file("Cargo.toml", b"[package]\nname = \"tiny\"\nedition = \"2024\"\n[workspace]\n");
+    std::fs::create_dir(folder.path().join("src")).unwrap();
+    folder.file("src/main.rs", b"fn main() { println!(\"hi\") }\n");
+    let script = format!(
+        "export PATH={}:$PATH HOME={{}} RUSTFLAGS=-Ccodegen-units=1; exec cargo build -q --offline -j1 \
+         --manifest-path {}/Cargo.toml --target-dir {{}}",
+        bin.display(),
+        folder.path().display()
+    );
+    same(&["sh", "-c", &script]);
 }
 
 #[test]

@@ -43,6 +43,17 @@ pub(crate) fn callgate(args: &[&str]) -> Command {
     command
 }
 
+/// `callgate learn` by one of its ways; `fast` is one, too.
+pub(crate) fn learn(way: &str) -> Command {
+    let mut learn = callgate(&["learn"]);
+    if way == "fast" {
+        learn.arg("--fast")
+    } else {
+        learn.args(["--via", way])
+    };
+    learn
+}
+
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
