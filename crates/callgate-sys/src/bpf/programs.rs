@@ -254,10 +254,13 @@ fn who(code: &mut Code, maps: &Maps, offsets: &Offsets, scope: Scope, out: Label
     remember(code, maps, offsets, CALLER);
     code.jump(known);
 
-    code.place(nobody);
-    code.mov_imm(4, 0);
-    remember(code, maps, offsets, 4);
-    code.jump(out);
+    // What cannot be reached must not be there.
+    if matches!(scope, Scope::Processes) {
+        code.place(nobody);
+        code.mov_imm(4, 0);
+        remember(code, maps, offsets, 4);
+        code.jump(out);
+    }
 
     code.place(full);
     lose(code, maps);
