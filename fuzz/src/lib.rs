@@ -62,7 +62,7 @@ pub fn policy(data: &[u8]) {
     let again = syntax::parse("fuzz", &formatted, refuse);
     assert_eq!(again.policy.as_ref(), Some(&policy), "{formatted}");
     assert_eq!(again.on_lines, parsed.on_lines, "{formatted}");
-    let whole = syntax::print_with(&policy, &parsed.on_lines);
+    let whole = syntax::print_with(&policy, &parsed.on_lines, parsed.if_lost);
     let again = syntax::parse("fuzz", &whole, &mut |_: &str, _: &str| Err("no files here".to_string()));
     assert_eq!((again.policy.as_ref(), &again.on_lines), (Some(&policy), &parsed.on_lines), "{whole}");
     let printed = syntax::print(&policy);
