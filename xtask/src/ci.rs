@@ -10,6 +10,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("generated files", &["xtask", "codegen", "--check"]),
     ("completions", &["xtask", "completions", "--check"]),
     ("tests", &["test", "--workspace"]),
+    ("the program's size, and what it needs", &["xtask", "binary"]),
     ("the compiler's counts", &["xtask", "bench", "--check"]),
     ("what the counts must reach", &["xtask", "bench", "--goals"]),
     ("programs against libseccomp's", &["xtask", "conform", "--count", "300"]),

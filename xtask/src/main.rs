@@ -1,6 +1,7 @@
 //! Chores of the callgate workspace: `cargo xtask CHORE`.
 
 mod bench;
+mod binary;
 mod ci;
 mod codegen;
 mod completions;
@@ -26,6 +27,7 @@ usage: cargo xtask CHORE
                        --goals holds counts against what they must reach;
                        without an option, time it; --kernel times its programs, --start the binary,
                        --notify calls that are answered by a supervisor (all four in a release build)
+  binary               build the program, and check that it is static and below 8 MiB
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   completions [--check | --to DIR]
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
         ["bench", options @ ..] => bench::run(options),
+        ["binary"] => binary::run(),
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),

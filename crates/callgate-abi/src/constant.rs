@@ -112,6 +112,19 @@ impl Set {
         self.indices().filter_map(values)
     }
 
+    /// Whether a constant of this name is a member on `arch`.
+    ///
+    /// ```
+    /// use callgate_abi::{Arch, constant::Set};
+    /// let families = Set::from_name("address_family").unwrap();
+    /// assert!(families.has("AF_INET6", Arch::X86_64) && !families.has("SOCK_STREAM", Arch::X86_64));
+    /// ```
+    pub fn has(self, name: &str, arch: Arch) -> bool {
+        slots::find(table::SLOTS, name, name_at).is_some_and(|index| {
+            value_at(index, arch).is_some() && self.indices().any(|member| *member == index)
+        })
+    }
+
     /// The preferred name of a value on `arch`. A negative constant is found by its low 32 bits too.
     pub fn name_of(self, value: u64, arch: Arch) -> Option<&'static str> {
         let short = i32::try_from(value.cast_signed()).is_err() && value <= u64::from(u32::MAX);

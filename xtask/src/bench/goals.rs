@@ -5,7 +5,8 @@ use super::everywhere;
 use super::judge;
 use super::measure::{Counts, counts};
 use super::mix::{Event, Mix};
-use super::reference::{self, REFERENCES};
+use super::reference::REFERENCES;
+use super::sheet::{Limit, Sheet};
 use super::stack;
 use super::subject::{Subject, shipped};
 use crate::files::Result;
@@ -16,7 +17,7 @@ use std::path::Path;
 
 /// Prints every goal with what is reached, and fails if one is missed.
 pub(super) fn print() -> Result<()> {
-    let mut sheet = Sheet { missed: 0 };
+    let mut sheet = Sheet::default();
     for subject in shipped()? {
         let counts = measure(&subject, Target::Bitmap)?;
         sheet.line(&subject.name, "share of permissions in the cache", share(&counts), Limit::Least(1.0));
@@ -40,39 +41,7 @@ pub(super) fn print() -> Result<()> {
         Some(mut library) => libseccomp(&mut library, &mut sheet)?,
         None => println!("libseccomp is not installed: nothing is held against it"),
     }
-    match sheet.missed {
-        0 => Ok(()),
-        missed => Err(format!("{missed} goals are missed")),
-    }
-}
-
-enum Limit {
-    Most(f64),
-    Least(f64),
-}
-
-struct Sheet {
-    missed: usize,
-}
-
-impl Sheet {
-    fn line(&mut self, policy: &str, what: &str, figure: f64, limit: Limit) {
-        let (reached, sign, limit) = match limit {
-            Limit::Most(limit) => (figure <= limit + 1e-9, "<=", limit),
-            Limit::Least(limit) => (figure >= limit - 1e-9, ">=", limit),
-        };
-        self.missed += usize::from(!reached);
-        let verdict = if reached { "ok" } else { "MISSED" };
-        println!("{verdict:<7} {policy:<12} {what:<50} {figure:>8.3} {sign} {limit:.3}");
-    }
-
-    /// A figure that is known, as printed.
-    fn same(&mut self, policy: &str, what: &str, figure: f64, printed: &str) {
-        let same = reference::is(figure, printed);
-        self.missed += usize::from(!same);
-        let verdict = if same { "ok" } else { "MISSED" };
-        println!("{verdict:<7} {policy:<12} {what:<50} {figure:>8.3} =  {printed}");
-    }
+    sheet.end()
 }
 
 fn measure(subject: &Subject, target: Target) -> Result<Counts> {

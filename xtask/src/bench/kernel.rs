@@ -2,7 +2,9 @@
 //! is a difference or a ratio within one run, next to no filter at all and to the shortest filter that the
 //! kernel must run.
 
+use super::measure::{FIXED, counts};
 use super::rules;
+use super::sheet::{Limit, Sheet};
 use super::subject::{self, Subject};
 use crate::files::Result;
 use crate::helper::{Helper, hex};
@@ -10,11 +12,13 @@ use crate::libseccomp::{Library, USUAL};
 use callgate::abi::Word;
 use callgate::abi::insn::{Insn, op};
 use callgate::{Action, Arch, Program, Syscall};
+use std::hint::black_box;
+use std::time::Instant;
 
 const HELPER: &str = include_str!("kernel.c");
 
 /// Interleaved rounds, and what is done in each.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 20;
 const LOADS: usize = 6;
 const BATCHES: usize = 20;
 const CALLS: usize = 2000;
@@ -23,6 +27,8 @@ const CALLS: usize = 2000;
 const LOAD: f64 = 0.45;
 /// Nanoseconds that a call may take beyond the floor.
 const BEYOND: f64 = 3.0;
+/// The policy whose compiling and loading together may take so many nanoseconds.
+const BOTH: (&str, f64) = ("container-3", 0.5e6);
 /// What a merged stack may add to a call, of what the stack adds.
 const PART: f64 = 0.2;
 
@@ -46,39 +52,88 @@ pub(super) fn print() -> Result<()> {
     };
     let mut library = Library::open(USUAL)?;
     let subjects = subject::shipped()?;
+    let mut sheet = Sheet::default();
     println!("seccomp(2), microseconds, the shortest of {} loads", ROUNDS * LOADS);
     println!(
-        "{:<14} {:>10} {:>11} {:>11} {:>11} {:>8}",
-        "policy", "callgate", "libseccomp1", "libseccomp2", "seccompiler", "ratio"
+        "{:<14} {:>8} {:>10} {:>11} {:>11} {:>11} {:>8}",
+        "policy", "shortest", "callgate", "libseccomp1", "libseccomp2", "seccompiler", "ratio"
     );
-    let mut rows: Vec<(&Subject, Vec<Option<String>>)> = Vec::new();
+    let shortest = hex(&shortest()?.to_bytes());
+    let mut rows: Vec<Row> = Vec::new();
     for subject in &subjects {
         let programs = rules::programs(subject, library.as_mut())?;
-        rows.push((subject, programs.map(|p| p.map(|p| hex(&p.to_bytes()))).to_vec()));
+        // The model's figure for libseccomp's tree, of which a part is allowed.
+        let model = programs[2]
+            .as_ref()
+            .map(|program| counts(program, &subject.filter, &subject.policy, &subject.events).load());
+        let programs = programs.map(|p| p.map(|p| hex(&p.to_bytes()))).to_vec();
+        rows.push(Row { subject, programs, model, loads: [f64::INFINITY; 4], shortest: f64::INFINITY });
     }
-    let mut loads = vec![[f64::INFINITY; 4]; rows.len()];
+    let mut compiled = f64::INFINITY;
     for _ in 0..ROUNDS {
-        for ((_, programs), best) in rows.iter().zip(&mut loads) {
-            for (program, best) in programs.iter().zip(best) {
+        for row in &mut rows {
+            let mut load = |program: &str| one(&helper.ask(&format!("load {LOADS} {program}\n"))?);
+            row.shortest = row.shortest.min(load(&shortest)?);
+            for (program, best) in row.programs.iter().zip(&mut row.loads) {
                 if let Some(program) = program {
-                    *best = best.min(one(&helper.ask(&format!("load {LOADS} {program}\n"))?)?);
+                    *best = best.min(load(program)?);
                 }
+            }
+            if row.subject.name == BOTH.0 {
+                let start = Instant::now();
+                let program = row.subject.policy.compile().map_err(|e| e.to_string())?;
+                compiled = compiled.min(start.elapsed().as_nanos() as f64);
+                drop(black_box(program));
             }
         }
     }
-    for ((subject, _), best) in rows.iter().zip(&loads) {
+    for row in &rows {
         let shown = |ns: f64| if ns.is_finite() { format!("{:.1}", ns / 1000.0) } else { "-".to_string() };
-        let ratio = best[2].is_finite().then(|| best[0] / best[2]);
-        let note = verdict(ratio.is_none_or(|ratio| ratio <= LOAD));
-        let ratio = ratio.map_or("-".to_string(), |ratio| format!("{ratio:.2}"));
-        let [ours, linear, tree, other] = best.map(shown);
-        println!("{:<14} {ours:>10} {linear:>11} {tree:>11} {other:>11} {ratio:>8}{note}", subject.name);
+        let ratio = row.ratio().map_or("-".to_string(), |ratio| format!("{ratio:.2}"));
+        let [ours, linear, tree, other] = row.loads.map(shown);
+        println!(
+            "{:<14} {:>8} {ours:>10} {linear:>11} {tree:>11} {other:>11} {ratio:>8}",
+            row.subject.name,
+            shown(row.shortest)
+        );
     }
-    hot(&mut helper, &rows)
+    println!();
+    for row in &rows {
+        let Some((ratio, theirs)) = row.ratio().zip(row.model) else { continue };
+        let what = "loaded, of libseccomp's tree";
+        match FIXED / theirs {
+            least if least > LOAD => sheet.out_of_reach(&row.subject.name, what, ratio, LOAD, least),
+            _ => sheet.line(&row.subject.name, what, ratio, Limit::Most(LOAD)),
+        }
+    }
+    if let Some(row) = rows.iter().find(|row| row.subject.name == BOTH.0) {
+        let (both, limit) = ((compiled + row.loads[0]) / 1e6, Limit::Most(BOTH.1 / 1e6));
+        sheet.line(BOTH.0, "compiled, proved and loaded, milliseconds", both, limit);
+    }
+    hot(&mut helper, &rows, &mut sheet)?;
+    sheet.end()
+}
+
+/// A policy's programs, in hexadecimal, by compiler, and how long each took to load.
+struct Row<'a> {
+    subject: &'a Subject,
+    programs: Vec<Option<String>>,
+    /// Microseconds for libseccomp's tree, by the model.
+    model: Option<f64>,
+    loads: [f64; 4],
+    /// The shortest program there is, in the same rounds.
+    shortest: f64,
+}
+
+impl Row<'_> {
+    /// What loading ours takes, of what libseccomp's tree takes.
+    fn ratio(&self) -> Option<f64> {
+        self.loads[2].is_finite().then(|| self.loads[0] / self.loads[2])
+    }
 }
 
 /// Times one call under each program.
-fn hot(helper: &mut Helper, rows: &[(&Subject, Vec<Option<String>>)]) -> Result<()> {
+fn hot(helper: &mut Helper, rows: &[Row<'_>], sheet: &mut Sheet) -> Result<()> {
     println!(
         "\nnanoseconds a call, the tenth percentile of {} batches; beyond `floor` what the program itself costs",
         ROUNDS * BATCHES
@@ -95,25 +150,31 @@ fn hot(helper: &mut Helper, rows: &[(&Subject, Vec<Option<String>>)]) -> Result<
         "seccompiler",
         "beyond"
     );
+    let mut reached = Vec::new();
     for (name, call, args) in HOT {
-        let Some((_, programs)) = rows.iter().find(|(subject, _)| subject.name == *name) else {
+        let Some(row) = rows.iter().find(|row| row.subject.name == *name) else {
             return Err(format!("there is no policy {name}"));
         };
         let mut columns = vec![Some("-".to_string()), Some(hex(&floor()?.to_bytes()))];
-        columns.extend(programs.iter().cloned());
+        columns.extend(row.programs.iter().cloned());
         let times = timed(helper, name, call, args, &columns)?;
         let beyond = times[2].zip(times[1]).map_or(f64::NAN, |(ours, floor)| ours - floor);
         print!("{name:<14} {call:<12}");
         for (width, ns) in [8, 8, 9, 11, 11, 11].iter().zip(&times) {
             print!(" {:>width$}", ns.map_or("-".to_string(), |ns| format!("{ns:.1}")));
         }
-        println!(" {beyond:>7.1}{}", verdict(beyond <= BEYOND));
+        println!(" {beyond:>7.1}");
+        reached.push((name, call, beyond));
     }
-    stacks(helper)
+    println!();
+    for (name, call, beyond) in reached {
+        sheet.line(name, &format!("{call}, nanoseconds beyond the floor"), beyond, Limit::Most(BEYOND));
+    }
+    stacks(helper, sheet)
 }
 
 /// Times one call under stacks of filters and what they are merged into.
-fn stacks(helper: &mut Helper) -> Result<()> {
+fn stacks(helper: &mut Helper, sheet: &mut Sheet) -> Result<()> {
     println!("\nthe same under stacks; what is beyond `native` as a part of the stack's");
     println!(
         "{:<14} {:<12} {:>8} {:>8} {:>9} {:>8} {:>8}",
@@ -121,6 +182,7 @@ fn stacks(helper: &mut Helper) -> Result<()> {
     );
     // Refused by the kernel for its length, once the filters have passed it.
     let (call, args) = ("mmap", [0, 0, 1, 0x22, u64::MAX, 0]);
+    let mut reached = Vec::new();
     for stack in super::stack::shipped()? {
         let filters: Vec<String> = stack.filters.iter().map(|f| hex(&f.to_bytes())).collect();
         let columns = [Some("-".to_string()), Some(filters.join(",")), Some(hex(&stack.merged.to_bytes()))];
@@ -128,11 +190,15 @@ fn stacks(helper: &mut Helper) -> Result<()> {
         let [native, all, merged] = [0, 1, 2].map(|i| times[i].unwrap_or(f64::NAN));
         let part = (merged - native) / (all - native);
         println!(
-            "{:<14} {call:<12} {:>8} {native:>8.1} {all:>9.1} {merged:>8.1} {part:>8.3}{}",
+            "{:<14} {call:<12} {:>8} {native:>8.1} {all:>9.1} {merged:>8.1} {part:>8.3}",
             stack.name,
             filters.len(),
-            verdict(part <= PART)
         );
+        reached.push((stack.name, part));
+    }
+    println!();
+    for (name, part) in reached {
+        sheet.line(&name, "merged, beyond native, of the stack's", part, Limit::Most(PART));
     }
     Ok(())
 }
@@ -160,14 +226,15 @@ fn timed(
     Ok(times.iter_mut().map(|t| tenth(t)).collect())
 }
 
-fn verdict(reached: bool) -> &'static str {
-    if reached { "" } else { "  beyond the limit" }
-}
-
 /// The tenth percentile: what the machine does when nothing disturbs it.
 fn tenth(times: &mut [f64]) -> Option<f64> {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 10).copied()
+}
+
+/// The shortest program there is.
+fn shortest() -> Result<Program> {
+    Program::new(vec![Insn::stmt(op::RET_K, Action::ALLOW.to_ret())]).map_err(|e| e.to_string())
 }
 
 /// The shortest program that the kernel cannot answer from its cache.

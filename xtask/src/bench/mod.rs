@@ -18,6 +18,7 @@ mod profile;
 mod reference;
 mod rivals;
 mod rules;
+mod sheet;
 mod stack;
 mod start;
 mod subject;

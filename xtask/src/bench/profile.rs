@@ -7,9 +7,8 @@ use callgate_formats::{Capabilities, Format, Options, detect, read};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Reading, resolving, compiling and proving the profile for its three ABIs must stay below this, the first
-/// time too.
-const LIMIT: u128 = 25_000_000;
+/// Nanoseconds that reading, resolving, compiling and proving the profile for its three ABIs may take.
+pub(super) const LIMIT: f64 = 25e6;
 const ROUNDS: u32 = 20;
 
 /// Docker's default, if there is a copy; the one a package brings otherwise.
@@ -20,11 +19,11 @@ fn file() -> Option<PathBuf> {
     copies.chain(packaged).find(|p| p.is_file())
 }
 
-/// Prints the row.
-pub(super) fn print() -> Result<()> {
+/// Prints the row; the shortest time, in nanoseconds.
+pub(super) fn print() -> Result<Option<f64>> {
     let Some(path) = file() else {
         println!("\nno profile of Docker's or Podman's here");
-        return Ok(());
+        return Ok(None);
     };
     let text = files::read(&path)?;
     let (mut first, mut best) = (None, u128::MAX);
@@ -47,10 +46,7 @@ pub(super) fn print() -> Result<()> {
         micros(first),
         micros(best)
     );
-    match best {
-        best if best <= LIMIT => Ok(()),
-        best => Err(format!("{best} ns, the limit is {LIMIT} ns")),
-    }
+    Ok(Some(best as f64))
 }
 
 fn policy(path: &std::path::Path, text: &str) -> Result<Policy> {

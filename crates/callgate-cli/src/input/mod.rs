@@ -55,6 +55,9 @@ impl Input {
         let (read, why) = match reading.from {
             Some(From::Container(container)) => (As::Program(Some(container)), SAID.to_owned()),
             Some(From::Format(format)) => (As::of(format), SAID.to_owned()),
+            None if name.starts_with(source::BUILT_IN) => {
+                (As::Policy(Format::Callgate), "it is built in".into())
+            }
             None => detect(&name, &bytes)?,
         };
         if reading.verbose
@@ -328,6 +331,10 @@ impl As {
 fn detect(name: &str, bytes: &[u8]) -> Result<(As, String), Failure> {
     if bytes.is_empty() {
         return Err(Failure::input(format!("{name}: empty; a policy has at least a default action")));
+    }
+    // What says so twice need not be held against every other format.
+    if name.ends_with(".cg") && is_policy(bytes) {
+        return Ok((As::Policy(Format::Callgate), "the name ends in .cg".into()));
     }
     let found = container::detect(bytes);
     if let Some(Detected { container, why }) = &found

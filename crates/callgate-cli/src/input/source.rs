@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// Nothing real is larger; hostile input stops here.
 const MOST_BYTES: u64 = 32 << 20;
 
+/// What the shown name of a built-in policy begins with; it may be typed, too.
+pub(super) const BUILT_IN: &str = "builtin:";
+
 /// What an argument stands for.
 pub(super) enum Source {
     /// A text or program.
@@ -38,11 +41,11 @@ pub(super) fn open(name: &str) -> Result<Source, Failure> {
         return self::process(process)
             .ok_or_else(|| Failure::input(format!("{name}: expected pid:PID or pid:PID/TID")));
     }
-    let built_in = name.strip_prefix("builtin:").unwrap_or(name);
+    let built_in = name.strip_prefix(BUILT_IN).unwrap_or(name);
     if let Some(text) = builtin::get(built_in) {
-        return limited(format!("builtin:{built_in}"), text.as_bytes().to_vec(), None);
+        return limited(format!("{BUILT_IN}{built_in}"), text.as_bytes().to_vec(), None);
     }
-    if name.starts_with("builtin:") {
+    if name.starts_with(BUILT_IN) {
         return Err(Failure::input(format!("{name}: no such built-in policy; there are {}", built_ins())));
     }
     if let Some(packaged) = PACKAGED.iter().find(|p| p.name == name) {

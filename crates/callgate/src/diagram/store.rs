@@ -215,7 +215,7 @@ impl Store {
             store: self,
             node_number: vec![UNSEEN; self.nodes.len()],
             leaf_number: vec![UNSEEN; leaves.len()],
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(self.nodes.len()),
             order: Vec::new(),
         };
         let root = walk.visit(root);

@@ -64,7 +64,7 @@ impl Resolver<'_> {
             return None;
         };
         if let (Some(set), Some(arch)) = (argument.set, env.arch)
-            && !set.members(arch).any(|m| m.0 == name)
+            && !set.has(name, arch)
         {
             let message = format!("`{name}` is none of the values this argument takes");
             self.say(Diagnostic::warning(codes::CONSTANT_FOREIGN, message), loc);
