@@ -1,6 +1,8 @@
 //! Running the binary.
 #![allow(dead_code, reason = "not every test file needs everything")]
 
+pub(crate) mod terminal;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
