@@ -17,6 +17,9 @@ const STEPS: &[(&str, &[&str])] = &[
     ("libseccomp's own tests", SUITE),
     ("libseccomp's own tests under valgrind", VALGRIND),
     ("tables against other people's", &["xtask", "crosscheck"]),
+    ("what is published", &["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"]),
+    ("the book", &["xtask", "book"]),
+    ("packages", &["xtask", "package", "--dev"]),
 ];
 
 const SUITE: &[&str] =

@@ -2,6 +2,7 @@
 
 mod bench;
 mod binary;
+mod book;
 mod ci;
 mod codegen;
 mod completions;
@@ -15,7 +16,9 @@ mod helper;
 mod import;
 mod libseccomp;
 mod manual;
+mod package;
 mod suite;
+mod tool;
 
 use std::process::ExitCode;
 
@@ -28,6 +31,7 @@ usage: cargo xtask CHORE
                        without an option, time it; --kernel times its programs, --start the binary,
                        --notify calls that are answered by a supervisor (all four in a release build)
   binary               build the program, and check that it is static and below 8 MiB
+  book                 docs/ as a book for the browser, in target/book
   ci                   everything that must hold before a change lands
   codegen [--check]    write crates/callgate-abi/src/tables from data/; --check only compares
   completions [--check | --to DIR]
@@ -40,6 +44,7 @@ usage: cargo xtask CHORE
   crosscheck           compare data/ with tables that others made
   dist [...]           this project's libseccomp.so.2 as it is installed; `dist --help` says how
   man [--to DIR]       the manual's pages, from the tool's definition and docs/; into target/man without --to
+  package [--dev]      Debian packages and bills of materials, each tried; `package --help` says how
   suite [...]          the same as conform --suite
   import-kernel DIR [PART]
                        bring data/ up to the kernel source tree in DIR; only calls, signatures or constants
@@ -51,6 +56,8 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["bench", options @ ..] => bench::run(options),
         ["binary"] => binary::run(),
+        ["book", "--help"] => help(book::USAGE),
+        ["book", rest @ ..] => book::run(rest),
         ["ci"] => ci::run(),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
@@ -68,6 +75,8 @@ fn main() -> ExitCode {
         ["import-kernel", tree] => import::kernel(tree, None),
         ["import-kernel", tree, part] => import::kernel(tree, Some(part)),
         ["dist", "--help"] => help(dist::USAGE),
+        ["package", "--help"] => help(package::USAGE),
+        ["package", rest @ ..] => package::run(rest),
         ["suite", "--help"] => help(suite::USAGE),
         ["dist", rest @ ..] => dist::run(rest),
         ["suite", rest @ ..] => suite::run(rest),

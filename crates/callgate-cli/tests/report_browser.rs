@@ -163,6 +163,18 @@ fn seen(name: &str, browser: &mut Browser, shots: &Path) {
         assert!(if scheme == "dark" { light < 80.0 } else { light > 180.0 }, "{told}");
         assert!(colours > 20 && other > 0.01, "{told}");
         assert_eq!(browser.value(FAINT), json!([]), "{told}");
+        // Wide things scroll in boxes of their own, and on paper nothing is cut off.
+        let wide = "[...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll *, pre *, .drawing *, .skip') \
+                    && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)\
+                    .map(e => e.tagName + '.' + e.className)";
+        assert_eq!(browser.value(wide), json!([]), "{told}");
+        if media == "print" {
+            assert_eq!(
+                browser.value("document.documentElement.scrollWidth - innerWidth <= 1"),
+                true,
+                "{told}"
+            );
+        }
     }
     browser.screenshot("screen", "light");
 }
