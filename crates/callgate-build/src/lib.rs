@@ -195,3 +195,13 @@ fn target_arch(arch: &str, width: &str) -> Option<Arch> {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The examples of the book's tour of the library, run here because this crate's tests have all of it.
+#[cfg(doctest)]
+#[doc = include_str!("../library.md")]
+struct Library;
+
+/// As [`Library`], of the tutorial on handlers.
+#[cfg(doctest)]
+#[doc = include_str!("../trap-handler.md")]
+struct TrapHandler;

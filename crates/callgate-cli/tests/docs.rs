@@ -164,3 +164,24 @@ fn with_codes(summary: &str, folder: &Path) -> String {
     out.extend(summary.lines().skip_while(|l| !code(l)).filter(|l| !code(l)).map(str::to_owned));
     out.join("\n") + "\n"
 }
+
+/// The DaemonSet's command is one that callgate takes: what stops it here is that there is no such control group.
+#[test]
+fn the_daemon_set_records() {
+    let page = std::fs::read_to_string(root().join("docs/how-to/fleet.md")).unwrap();
+    let yaml = page.split("```yaml daemonset.yaml\n").nth(1).and_then(|t| t.split("```").next()).unwrap();
+    let (_, command) = yaml.split_once("exec /host-bin/callgate ").unwrap();
+    let (command, _) = command.split_once("\n        env:").unwrap();
+    // As YAML folds it (`>-`), and as the shell takes it apart.
+    let command = command.replace('\n', " ").replace("/sys/fs/cgroup/kubepods.slice", "/nowhere");
+    let folder = common::Folder::new();
+    let command = command.replace("/recordings", folder.path().to_str().unwrap());
+    let output = std::process::Command::new("sh")
+        .args(["-c", &format!("exec \"$CALLGATE\" {command}")])
+        .env("CALLGATE", env!("CARGO_BIN_EXE_callgate"))
+        .env("NODE", "a")
+        .output()
+        .unwrap();
+    let said = common::stderr(&output);
+    assert!(said.contains("/nowhere: this is no control group's folder"), "{said}");
+}

@@ -112,3 +112,61 @@ fn output(command: &mut Command) -> Result<String> {
     }
     Err(format!("{name}: {}: {said}{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    /// A published crate is all there is of it: what it takes in at build time has to lie in it, if only as a link.
+    #[test]
+    fn what_a_crate_includes_is_in_it() {
+        let mut included = 0;
+        for package in std::fs::read_dir(root().join("crates")).unwrap() {
+            let package = package.unwrap().path();
+            let mut left = vec![package.join("src")];
+            while let Some(path) = left.pop() {
+                if path.is_dir() {
+                    left.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+                    continue;
+                }
+                if path.extension() != Some(OsStr::new("rs")) {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for call in text.split("include_").skip(1) {
+                    let call = call.strip_prefix("str!(\"").or_else(|| call.strip_prefix("bytes!(\""));
+                    let Some((literal, _)) = call.and_then(|c| c.split_once('"')) else { continue };
+                    let mut place = path.parent().unwrap().to_owned();
+                    for part in literal.split('/') {
+                        if part == ".." { assert!(place.pop()) } else { place.push(part) }
+                    }
+                    assert!(place.starts_with(&package), "{}: {}", path.display(), literal);
+                    assert!(place.is_file(), "{}: {}", path.display(), literal);
+                    included += 1;
+                }
+            }
+        }
+        assert!(included > 10, "{included}");
+    }
+
+    /// What the registry asks for, and what people look for there.
+    #[test]
+    fn every_published_crate_introduces_itself() {
+        for package in std::fs::read_dir(root().join("crates")).unwrap() {
+            let package = package.unwrap().path();
+            let manifest = std::fs::read_to_string(package.join("Cargo.toml")).unwrap();
+            for field in
+                ["description", "license", "repository", "readme", "keywords", "categories", "rust-version"]
+            {
+                let has = manifest.lines().any(|l| {
+                    l.starts_with(&format!("{field} =")) || l == format!("{field}.workspace = true")
+                });
+                assert!(has, "{}: no {field}", package.display());
+            }
+            for file in ["README.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+                assert!(package.join(file).is_file(), "{}: no {file}", package.display());
+            }
+        }
+    }
+}
