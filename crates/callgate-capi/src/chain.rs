@@ -3,6 +3,7 @@
 //! A rule without comparisons beats every rule with some, before or after it; of two without, the first
 //! stays. Where rules with different actions match one call, the first in the order of [`order`] decides.
 
+use crate::tree::Tree;
 use callgate::Op;
 use std::cmp::{Ordering, Reverse};
 
@@ -27,42 +28,56 @@ pub(crate) struct Chain {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Rules {
     /// The rule without comparisons.
-    pub(crate) always: Option<u32>,
+    always: Option<u32>,
     /// The others, in the order they came.
-    pub(crate) chains: Vec<Chain>,
+    chains: Vec<Chain>,
+    /// The others as libseccomp keeps them.
+    tree: Tree,
 }
 
-/// Another action has been asked for under the same comparisons.
+/// Another action stands in a rule's way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Conflict;
 
 impl Rules {
-    /// Whether a rule may be added.
-    pub(crate) fn check(&self, action: u32, compares: &[Compare]) -> Result<(), Conflict> {
-        if self.always.is_some() || compares.is_empty() {
-            return Ok(());
-        }
-        let same = |c: &Chain| c.compares == compares && c.action != action;
-        let inside = |c: &Chain| c.compares.starts_with(compares) && c.action != action;
-        if self.chains.iter().any(|c| same(c) || inside(c)) { Err(Conflict) } else { Ok(()) }
+    /// The action of the rule without comparisons.
+    pub(crate) fn always(&self) -> Option<u32> {
+        self.always
     }
 
-    /// Adds a rule that [`Rules::check`] has let pass.
-    pub(crate) fn add(&mut self, action: u32, compares: Vec<Compare>) {
+    /// The rules with comparisons, in the order they came.
+    pub(crate) fn chains(&self) -> &[Chain] {
+        &self.chains
+    }
+
+    /// Those rules as libseccomp keeps them.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Adds a rule. `narrow` says that only low halves of arguments count.
+    ///
+    /// # Errors
+    /// Another action stands in its way; these rules are then of no use.
+    pub(crate) fn add(&mut self, action: u32, compares: Vec<Compare>, narrow: bool) -> Result<(), Conflict> {
         if self.always.is_some() {
-            return;
+            return Ok(());
         }
         if compares.is_empty() {
-            self.chains.clear();
-            self.always = Some(action);
-            return;
+            *self = Rules { always: Some(action), ..Rules::default() };
+            return Ok(());
+        }
+        self.tree.add(&compares, action, narrow)?;
+        if self.chains.iter().any(|c| c.compares == compares && c.action != action) {
+            return Err(Conflict);
         }
         // A rule that continues another one is inside it; one that others continue takes their place.
         if self.chains.iter().any(|c| compares.starts_with(&c.compares)) {
-            return;
+            return Ok(());
         }
-        self.chains.retain(|c| !c.compares.starts_with(&compares));
+        self.chains.retain(|c| c.action != action || !c.compares.starts_with(&compares));
         self.chains.push(Chain { compares, action });
+        Ok(())
     }
 
     /// The rules with comparisons, the one that decides first.

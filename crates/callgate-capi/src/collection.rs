@@ -68,7 +68,7 @@ impl Collection {
         let prepared: Result<Vec<_>, c_int> = self.filters.iter().map(|f| f.prepare(asked)).collect();
         for (filter, kept) in self.filters.iter_mut().zip(prepared?) {
             if !kept.is_empty() {
-                Rc::make_mut(filter).add(asked.action, kept);
+                Rc::make_mut(filter).add(kept);
             }
         }
         self.notifies |= notify;

@@ -1,6 +1,6 @@
 //! A collection as a policy, and the program for it.
 
-use crate::chain::{Chain, Rules};
+use crate::chain::Chain;
 use crate::collection::Collection;
 use crate::rules::ArchRules;
 use crate::token;
@@ -76,9 +76,9 @@ fn of_arch(filter: &ArchRules, arches: &[Arch], skip: bool, out: &mut Vec<Rule>)
     let mut plain: BTreeMap<u32, Vec<Call>> = BTreeMap::new();
     for (number, rules) in &filter.calls {
         let Some(call) = call(filter.arch, arches, *number, skip) else { continue };
-        match rules {
-            Rules { always: Some(action), .. } => plain.entry(*action).or_default().push(call),
-            _ => {
+        match rules.always() {
+            Some(action) => plain.entry(action).or_default().push(call),
+            None => {
                 for Chain { compares, action } in rules.ordered() {
                     let when = condition(filter.arch, compares);
                     out.push(rule(filter.arch, vec![call.clone()], when, Action::from_ret(*action)));
@@ -116,7 +116,8 @@ fn rule(arch: Arch, calls: Vec<Call>, when: Cond, action: Action) -> Rule {
     Rule { calls, arches: vec![arch], when, action, origin: Origin::default() }
 }
 
-fn condition(arch: Arch, compares: &[crate::chain::Compare]) -> Cond {
+/// The condition under which all of these hold.
+pub(crate) fn condition(arch: Arch, compares: &[crate::chain::Compare]) -> Cond {
     let width = if token::is_narrow(arch) { Width::W32 } else { Width::W64 };
     let all = compares
         .iter()

@@ -4,6 +4,7 @@
 //!   plain values to the rest and turns a panic into an error.
 //! * `collection`: what a `scmp_filter_ctx` points to; `rules`: the rules of one architecture; `chain`:
 //!   the rules of one call and how they combine.
+//! * `tree`: those rules as libseccomp keeps them, for what is observed of it beside its programs.
 //! * `compile`: a collection as a policy, and its program.
 //! * `pfc`: a collection as text, the way libseccomp words it.
 //! * `name`, `pseudo`, `token`: names, numbers and architectures as the interface counts them.
@@ -25,5 +26,6 @@ mod name;
 mod pfc;
 mod rules;
 mod token;
+mod tree;
 
 pub use callgate::abi::pseudo::PSEUDO;

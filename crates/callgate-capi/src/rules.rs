@@ -26,19 +26,22 @@ pub(crate) struct Asked<'a> {
 }
 
 /// A rule as it is kept.
-pub(crate) struct Kept {
+struct Kept {
     number: i32,
     compares: Vec<Compare>,
 }
+
+/// The rules of a call with a new one among them.
+pub(crate) type Changed = (i32, Rules);
 
 impl ArchRules {
     pub(crate) fn new(arch: Arch) -> ArchRules {
         ArchRules { arch, calls: BTreeMap::new() }
     }
 
-    /// What a rule becomes here, if it may be added: nothing, a rule, or one for the call and one for its
-    /// multiplexer.
-    pub(crate) fn prepare(&self, asked: &Asked<'_>) -> Result<Vec<Kept>, c_int> {
+    /// What changes with a rule, if it may be added: nothing, the rules of the call, or those of its multiplexer
+    /// and its own.
+    pub(crate) fn prepare(&self, asked: &Asked<'_>) -> Result<Vec<Changed>, c_int> {
         let narrow = token::is_narrow(self.arch);
         let number = translate(self.arch, asked.number)?;
         let mut kept = Vec::with_capacity(1);
@@ -64,19 +67,17 @@ impl ArchRules {
         } else if !self.multiplexes() {
             kept.push(direct(number));
         }
-        for rule in &kept {
-            if let Some(rules) = self.calls.get(&rule.number) {
-                rules.check(asked.action, &rule.compares).map_err(|_| EEXIST)?;
-            }
-        }
-        Ok(kept)
+        let change = |rule: Kept| {
+            let mut rules = self.calls.get(&rule.number).cloned().unwrap_or_default();
+            rules.add(asked.action, rule.compares, narrow).map_err(|_| EEXIST)?;
+            Ok((rule.number, rules))
+        };
+        kept.into_iter().map(change).collect()
     }
 
-    /// Adds what [`ArchRules::prepare`] made of a rule.
-    pub(crate) fn add(&mut self, action: u32, kept: Vec<Kept>) {
-        for rule in kept {
-            self.calls.entry(rule.number).or_default().add(action, rule.compares);
-        }
+    /// Takes over what [`ArchRules::prepare`] made.
+    pub(crate) fn add(&mut self, changed: Vec<Changed>) {
+        self.calls.extend(changed);
     }
 
     /// The negative number of a call that can be reached through a multiplexer, whichever number was given.

@@ -1,15 +1,18 @@
 //! A collection as text, the way libseccomp words it.
 //!
-//! The text is a listing for people, call by call; what a program does is decided by `compile`.
+//! The text is a listing for people, call by call; what a program does is decided by `compile`. Where the tree
+//! that libseccomp would list says something else, the rules are listed one after the other.
 
-mod tree;
+mod meaning;
 
 use crate::chain::Rules;
 use crate::collection::Collection;
 use crate::name;
 use crate::rules::ArchRules;
 use crate::token;
+use crate::tree::{Branch, Id, Test, Tree};
 use callgate::{Action, Arch};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -33,7 +36,8 @@ struct Entry<'a> {
     number: u32,
     /// `None` for a call that has a priority but no rule.
     rules: Option<&'a Rules>,
-    chains: tree::Level,
+    /// What is listed, one after the other.
+    trees: Vec<Cow<'a, Tree>>,
     priority: u32,
 }
 
@@ -80,18 +84,35 @@ fn entries<'a>(collection: &Collection, filter: &'a ArchRules) -> Vec<Entry<'a>>
         .into_iter()
         .rev()
         .map(|(number, rules)| {
-            let chains = rules.map(|r| tree::build(&r.chains, token::is_narrow(filter.arch)));
-            let chains = chains.unwrap_or_default();
+            let trees = rules.map(|r| trees(r, filter.arch, collection.attributes.default));
+            let trees = trees.unwrap_or_default();
+            let tests = trees.iter().fold(0, |sum: u32, tree| sum.wrapping_add(tree.count()));
             let user = collection.priorities.get(&(filter.arch, number.cast_signed()));
-            let own = if rules.is_some() { 0xffff - tree::count(&chains) } else { 0 };
+            let own = if rules.is_some() { 0xffff_u32.wrapping_sub(tests) & 0xffff } else { 0 };
             let priority = u32::from(user.copied().unwrap_or_default()) << 16 | own;
-            Entry { number, rules, chains, priority }
+            Entry { number, rules, trees, priority }
         })
         .collect();
     if collection.attributes.optimize != 2 {
         entries.sort_by_key(|e| std::cmp::Reverse(e.priority));
     }
     entries
+}
+
+/// The tests of a call that are listed.
+fn trees(rules: &Rules, arch: Arch, default: u32) -> Vec<Cow<'_, Tree>> {
+    if rules.always().is_some() {
+        return Vec::new();
+    }
+    if meaning::is_listed(rules, arch, default) {
+        return vec![Cow::Borrowed(rules.tree())];
+    }
+    let narrow = token::is_narrow(arch);
+    rules
+        .ordered()
+        .into_iter()
+        .map(|chain| Cow::Owned(Tree::of(&chain.compares, chain.action, narrow)))
+        .collect()
 }
 
 /// How many levels a tree of this many calls has.
@@ -107,9 +128,11 @@ fn of_call(out: &mut Text, arch: Arch, entry: &Entry<'_>, indent: usize) {
     let name = name::of_number(arch, number.cast_signed()).unwrap_or("UNKNOWN");
     out.line(indent, &format!("# filter for syscall \"{name}\" ({number}) [priority: {priority}]"));
     out.line(indent, &format!("if ($syscall == {number})"));
-    match entry.rules.and_then(|r| r.always) {
-        Some(action) => out.action(indent + 1, action),
-        None => out.level(indent + 1, arch, &entry.chains),
+    if let Some(action) = entry.rules.and_then(Rules::always) {
+        out.action(indent + 1, action);
+    }
+    for tree in &entry.trees {
+        out.level(indent + 1, arch, tree, tree.first(None));
     }
 }
 
@@ -135,32 +158,36 @@ impl Text {
         self.line(indent, &format!("action {word};"));
     }
 
-    fn level(&mut self, indent: usize, arch: Arch, level: &tree::Level) {
-        for node in level {
+    fn level(&mut self, indent: usize, arch: Arch, tree: &Tree, first: Option<Id>) {
+        let mut at = first;
+        while let Some(id) = at {
+            let node = tree.node(id);
             let half = match node.high {
                 _ if token::is_narrow(arch) => "",
                 true => ".hi32",
                 false => ".lo32",
             };
             let test = match node.test {
-                tree::Test::Eq => " ==".into(),
-                tree::Test::Gt => " >".into(),
-                tree::Test::Ge => " >=".into(),
-                tree::Test::Masked => format!(" & 0x{:08x} ==", node.mask),
+                Test::Eq => " ==".into(),
+                Test::Gt => " >".into(),
+                Test::Ge => " >=".into(),
+                Test::Masked => format!(" & 0x{:08x} ==", node.mask),
             };
             self.line(indent, &format!("if ($a{}{half}{test} {})", node.arg, node.value));
-            self.branch(indent + 1, arch, &node.yes);
-            if node.no.action.is_some() || !node.no.next.is_empty() {
+            self.branch(indent + 1, arch, tree, node.yes);
+            if node.no.action().is_some() || node.no.next().is_some() {
                 self.line(indent, "else");
-                self.branch(indent + 1, arch, &node.no);
+                self.branch(indent + 1, arch, tree, node.no);
             }
+            at = tree.after(id);
         }
     }
 
-    fn branch(&mut self, indent: usize, arch: Arch, branch: &tree::Branch) {
-        match branch.action {
-            Some(action) => self.action(indent, action),
-            None => self.level(indent, arch, &branch.next),
+    fn branch(&mut self, indent: usize, arch: Arch, tree: &Tree, branch: Branch) {
+        match (branch.action(), branch.next()) {
+            (Some(action), _) => self.action(indent, action),
+            (None, Some(next)) => self.level(indent, arch, tree, tree.first(Some(next))),
+            (None, None) => {}
         }
     }
 }
