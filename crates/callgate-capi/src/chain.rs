@@ -1,7 +1,7 @@
 //! The rules of one call on one architecture, and how they combine.
 //!
 //! A rule without comparisons beats every rule with some, before or after it; of two without, the first
-//! stays. Where rules with different actions match one call, the first in the order of [`order`] decides.
+//! stays. Where rules with different actions match one call, `meaning` says which decides.
 
 use crate::tree::Tree;
 use callgate::Op;

@@ -1,7 +1,8 @@
 //! A collection as a policy, and the program for it.
 
-use crate::chain::Chain;
+use crate::attribute::Attributes;
 use crate::collection::Collection;
+use crate::meaning;
 use crate::rules::ArchRules;
 use crate::token;
 use callgate::abi::Endian;
@@ -62,7 +63,7 @@ fn policy(collection: &Collection) -> Policy {
     let arches: Vec<Arch> = collection.filters.iter().map(|f| f.arch).collect();
     let mut rules = Vec::new();
     for filter in &collection.filters {
-        of_arch(filter, &arches, attributes.skip, &mut rules);
+        of_arch(filter, &arches, attributes, &mut rules);
     }
     if arches.contains(&Arch::X86_64) && !arches.contains(&Arch::X32) && bad_arch != default {
         // Number -1 is no x32 number: a tracer sets it to skip a call.
@@ -72,16 +73,16 @@ fn policy(collection: &Collection) -> Policy {
 }
 
 /// The rules of one architecture. Their order matters only within a call.
-fn of_arch(filter: &ArchRules, arches: &[Arch], skip: bool, out: &mut Vec<Rule>) {
+fn of_arch(filter: &ArchRules, arches: &[Arch], attributes: &Attributes, out: &mut Vec<Rule>) {
+    let (skip, default) = (attributes.skip, attributes.default);
     let mut plain: BTreeMap<u32, Vec<Call>> = BTreeMap::new();
     for (number, rules) in &filter.calls {
         let Some(call) = call(filter.arch, arches, *number, skip) else { continue };
         match rules.always() {
             Some(action) => plain.entry(action).or_default().push(call),
             None => {
-                for Chain { compares, action } in rules.ordered() {
-                    let when = condition(filter.arch, compares);
-                    out.push(rule(filter.arch, vec![call.clone()], when, Action::from_ret(*action)));
+                for (when, action) in meaning::decisions(rules, filter.arch, default) {
+                    out.push(rule(filter.arch, vec![call.clone()], when, Action::from_ret(action)));
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! * `collection`: what a `scmp_filter_ctx` points to; `rules`: the rules of one architecture; `chain`:
 //!   the rules of one call and how they combine.
 //! * `tree`: those rules as libseccomp keeps them, for what is observed of it beside its programs.
+//! * `meaning`: which rule of a call decides.
 //! * `compile`: a collection as a policy, and its program.
 //! * `pfc`: a collection as text, the way libseccomp words it.
 //! * `name`, `pseudo`, `token`: names, numbers and architectures as the interface counts them.
@@ -22,6 +23,7 @@ mod chain;
 mod collection;
 mod compile;
 mod kernel;
+mod meaning;
 mod name;
 mod pfc;
 mod rules;

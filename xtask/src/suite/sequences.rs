@@ -150,7 +150,7 @@ fn judge(steps: &[Step], theirs: &Answer, ours: &Answer) -> String {
         return "theirs did not return or crashed".into();
     }
     let mut model = Model::default();
-    let mut remark = None;
+    let (mut remark, mut text) = (None, None);
     let mut refused = false;
     for (i, step) in steps.iter().enumerate() {
         let (Some(a), Some(b)) = (theirs.lines.get(i), ours.lines.get(i)) else {
@@ -170,12 +170,13 @@ fn judge(steps: &[Step], theirs: &Answer, ours: &Answer) -> String {
             _ if a == b => model.step(step, a.ends_with('0') && !a.ends_with("-10")),
             Step::Pfc(_) => {
                 let after = if refused { " after a refused rule" } else { "" };
-                remark.get_or_insert(format!("text differs{after}"));
+                text.get_or_insert(format!("text differs{after}"));
             }
             _ => return codes(&model, step, a, b),
         }
     }
-    remark.unwrap_or_else(|| "equal".into())
+    // A text of another program is another text.
+    remark.or(text).unwrap_or_else(|| "equal".into())
 }
 
 /// Different return codes: where rules of one call overlap, theirs depend on the order of insertion.

@@ -3,10 +3,9 @@
 //! The text is a listing for people, call by call; what a program does is decided by `compile`. Where the tree
 //! that libseccomp would list says something else, the rules are listed one after the other.
 
-mod meaning;
-
 use crate::chain::Rules;
 use crate::collection::Collection;
+use crate::meaning;
 use crate::name;
 use crate::rules::ArchRules;
 use crate::token;
