@@ -25,10 +25,10 @@ pub(super) fn ours(place: &Path) -> Result<Library> {
     must(Command::new(cargo).current_dir(root()).args(["build", "--quiet", "--package", "callgate-capi"]))?;
     let lib = place.join("lib/ours");
     folder(&lib)?;
-    // valgrind stumbles over the compiler's debugging information.
-    must(
-        Command::new("strip").args(["-g", "-o"]).arg(lib.join("libseccomp.so.2")).arg(built("libseccomp.so")),
-    )?;
+    // valgrind stumbles over the compiler's debugging information. Another run may be using the file.
+    let (made, own) = (lib.join("libseccomp.so.2"), lib.join(format!("made-{}", std::process::id())));
+    must(Command::new("strip").args(["-g", "-o"]).arg(&own).arg(built("libseccomp.so")))?;
+    std::fs::rename(&own, &made).map_err(|e| format!("{}: {e}", made.display()))?;
     linked(&lib)?;
     Ok(Library { name: "callgate".into(), folder: lib, header: root().join("crates/callgate-capi/include") })
 }

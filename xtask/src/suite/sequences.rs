@@ -3,6 +3,7 @@
 
 mod model;
 mod script;
+mod text;
 
 use super::{Library, folder, must};
 use crate::files::{Result, write};
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use text::texts;
 
 const HELPER: &str = include_str!("sequences.c");
 /// How many sequences are asked at once.
@@ -167,10 +169,12 @@ fn judge(steps: &[Step], theirs: &Answer, ours: &Answer) -> String {
                 }
             }
             _ if a == b && matches!(step, Step::Add { .. }) && a.starts_with('-') => refused = true,
-            _ if a == b => model.step(step, a.ends_with('0') && !a.ends_with("-10")),
+            _ if a == b => {
+                refused |= matches!(step, Step::Reject(_));
+                model.step(step, a.ends_with('0') && !a.ends_with("-10"));
+            }
             Step::Pfc(_) => {
-                let after = if refused { " after a refused rule" } else { "" };
-                text.get_or_insert(format!("text differs{after}"));
+                text.get_or_insert(texts(a, b, refused));
             }
             _ => return codes(&model, step, a, b),
         }

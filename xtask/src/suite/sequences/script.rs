@@ -88,6 +88,8 @@ pub(super) fn script(number: u64) -> Vec<Step> {
     // Most sequences use one action, so that what they mean does not hang on the order of insertion.
     let action = ACTIONS[dice.below(ACTIONS.len())];
     let mixed = dice.once_in(4);
+    // In many sequences most rules are about one call, and meet each other.
+    let one = dice.once_in(3).then(|| CALLS[dice.below(6)]);
     let mut open = [0usize; 2];
     for _ in 0..3 + dice.below(14) {
         let ctx = dice.below(contexts);
@@ -118,7 +120,7 @@ pub(super) fn script(number: u64) -> Vec<Step> {
                     () if mixed => ACTIONS[dice.below(6)],
                     () => action,
                 },
-                nr: CALLS[dice.below(calls)],
+                nr: one.filter(|_| !dice.once_in(4)).unwrap_or_else(|| CALLS[dice.below(calls)]),
                 compares: compares(&mut dice),
             },
         });
@@ -149,11 +151,11 @@ fn compares(dice: &mut Dice) -> Vec<Compare> {
     (0..count)
         .map(|_| {
             let arg = if dice.once_in(60) { 6 } else { dice.below(4) as u32 };
-            let op = match dice.below(10) {
+            let op = match dice.below(12) {
                 _ if dice.once_in(60) => 8,
                 0..=4 => 4,
                 5 | 6 => 7,
-                other => [1, 2, 5][other - 7],
+                other => [1, 2, 3, 5, 6][other - 7],
             };
             (arg, op, VALUES[dice.below(12)], VALUES[dice.below(12)])
         })
