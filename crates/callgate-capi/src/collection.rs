@@ -13,13 +13,22 @@ use libc::{EACCES, EDOM, EEXIST, EFAULT, EINVAL, EOPNOTSUPP, c_int};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// How early a call is listed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Priority {
+    /// Higher ones come first.
+    pub(crate) value: u8,
+    /// Whether it was asked for before there was any rule about the call.
+    pub(crate) before_rules: bool,
+}
+
 /// A collection of rules for some architectures.
 #[derive(Clone)]
 pub(crate) struct Collection {
     pub(crate) attributes: Attributes,
     pub(crate) filters: Vec<Rc<ArchRules>>,
     /// What `seccomp_syscall_priority` has set; transactions do not touch it.
-    pub(crate) priorities: BTreeMap<(Arch, i32), u8>,
+    pub(crate) priorities: BTreeMap<(Arch, i32), Priority>,
     /// Whether any rule, or the default, hands calls to a supervisor.
     pub(crate) notifies: bool,
     snapshots: Vec<Vec<Rc<ArchRules>>>,
@@ -86,8 +95,10 @@ impl Collection {
             .collect();
         // A call that an architecture lacks has no place in the order there.
         for key in numbers?.into_iter().filter(|key| key.1 >= -1) {
-            let known = self.priorities.entry(key).or_default();
-            *known = priority.max(*known);
+            let has_rules = self.filters.iter().any(|f| f.arch == key.0 && f.calls.contains_key(&key.1));
+            let new = Priority { value: 0, before_rules: !has_rules };
+            let known = self.priorities.entry(key).or_insert(new);
+            known.value = priority.max(known.value);
         }
         self.program = None;
         Ok(())

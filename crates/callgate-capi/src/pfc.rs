@@ -38,6 +38,8 @@ struct Entry<'a> {
     /// What is listed, one after the other.
     trees: Vec<Cow<'a, Tree>>,
     priority: u32,
+    /// Whether the depth of the tree by numbers counts it: not if its priority came before its rules.
+    counted: bool,
 }
 
 fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules) {
@@ -45,8 +47,8 @@ fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules) {
     out.line(0, &format!("# filter for arch {} ({})", arch.name(), arch.token()));
     out.line(0, &format!("if ($arch == {})", arch.token()));
     let entries = entries(collection, filter);
-    let rules = entries.iter().filter(|e| e.rules.is_some()).count();
-    let levels = if collection.attributes.optimize == 2 { levels(rules) } else { 0 };
+    let counted = entries.iter().filter(|e| e.counted).count();
+    let levels = if collection.attributes.optimize == 2 { levels(counted) } else { 0 };
     let (mut indent, mut written) = (1, 0);
     for (at, entry) in entries.iter().enumerate().filter(|e| e.1.rules.is_some()) {
         for level in (1..levels).rev() {
@@ -71,10 +73,9 @@ fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules) {
 
 /// The calls in the order they are written in.
 fn entries<'a>(collection: &Collection, filter: &'a ArchRules) -> Vec<Entry<'a>> {
-    let skip = collection.attributes.skip;
-    let listed = filter.calls.iter().filter(|c| *c.0 != -1 || skip);
+    // Rules about number -1 are listed even where the attribute for them has been taken back.
     let mut numbers: BTreeMap<u32, Option<&Rules>> =
-        listed.map(|(number, rules)| (number.cast_unsigned(), Some(rules))).collect();
+        filter.calls.iter().map(|(number, rules)| (number.cast_unsigned(), Some(rules))).collect();
     let priorities = collection.priorities.iter().filter(|p| p.0.0 == filter.arch);
     for ((_, number), _) in priorities {
         numbers.entry(number.cast_unsigned()).or_default();
@@ -88,8 +89,9 @@ fn entries<'a>(collection: &Collection, filter: &'a ArchRules) -> Vec<Entry<'a>>
             let tests = trees.iter().fold(0, |sum: u32, tree| sum.wrapping_add(tree.count()));
             let user = collection.priorities.get(&(filter.arch, number.cast_signed()));
             let own = if rules.is_some() { 0xffff_u32.wrapping_sub(tests) & 0xffff } else { 0 };
-            let priority = u32::from(user.copied().unwrap_or_default()) << 16 | own;
-            Entry { number, rules, trees, priority }
+            let priority = u32::from(user.map_or(0, |p| p.value)) << 16 | own;
+            let counted = rules.is_some() && user.is_none_or(|p| !p.before_rules);
+            Entry { number, rules, trees, priority, counted }
         })
         .collect();
     if collection.attributes.optimize != 2 {

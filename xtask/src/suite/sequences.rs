@@ -168,7 +168,10 @@ fn judge(steps: &[Step], theirs: &Answer, ours: &Answer) -> String {
                     remark.get_or_insert(verdict);
                 }
             }
-            _ if a == b && matches!(step, Step::Add { .. }) && a.starts_with('-') => refused = true,
+            _ if a == b && matches!(step, Step::Add { .. } | Step::Priority(..)) && a.starts_with('-') => {
+                refused = true;
+            }
+
             _ if a == b => {
                 refused |= matches!(step, Step::Reject(_));
                 model.step(step, a.ends_with('0') && !a.ends_with("-10"));
@@ -190,7 +193,7 @@ fn codes(model: &Model, step: &Step, theirs: &str, ours: &str) -> String {
         ("-17", "0") if conditional => "theirs refuse a rule that overlaps (-17)".into(),
         ("0", "-17") if conditional => "ours refuse a rule that overlaps (-17)".into(),
         _ if model.bears_out(step, ours, theirs) => {
-            "theirs have lost an architecture after a refused rule".into()
+            "theirs have lost or kept an architecture after a refused rule".into()
         }
         _ => format!("wrong: {} returned {ours}, theirs {theirs}", step.name()),
     }
@@ -203,7 +206,7 @@ fn programs(model: &Model, ctx: usize, theirs: &str, ours: &str) -> String {
         return format!("wrong: export said {ours:?}, theirs {theirs:?}");
     };
     if their_rc != our_rc && model.arches(ctx) > 0 && our_rc == "0" {
-        return "theirs have lost an architecture after a refused rule".into();
+        return "theirs have lost or kept an architecture after a refused rule".into();
     }
     if their_rc != our_rc {
         return format!("wrong: export returned {our_rc}, theirs {their_rc}");

@@ -92,6 +92,8 @@ impl Model {
                 .as_ref()
                 .is_some_and(|c| c.filters.iter().any(|f| Some(f.0) != Arch::NATIVE)),
             (Step::ArchAdd(ctx, token), "-17") => has(*ctx, *token),
+            // They have kept one that was removed before a transaction which has been rejected.
+            (Step::ArchAdd(ctx, token), "0") if theirs == "-17" => !has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "-17") => !has(*ctx, *token),
             (Step::ArchRemove(ctx, token), "0") => has(*ctx, *token),
             (Step::Merge(into, from), "-17" | "0") if returned == "-17" || theirs == "-17" => {

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Why two lists of one program differ. `lost` says that a rule has been refused or a transaction rejected, after
-/// which theirs may have forgotten architectures and priorities.
+/// Why two lists of one program differ. `lost` says that a call has been refused or a transaction rejected, after
+/// which theirs may have forgotten architectures and priorities, or kept some that they refused.
 pub(super) fn texts(theirs: &str, ours: &str, lost: bool) -> String {
     let (Some(theirs), Some(ours)) = (blocks(theirs), blocks(ours)) else {
         return "wrong: an export of the text failed on one side".into();
     };
     let forgotten = theirs.iter().all(|(arch, calls)| ours.get(arch) == Some(calls));
     match lost && forgotten {
-        true => "theirs list no architecture or priority any more after a refused rule".into(),
+        true => "theirs list what a refused call has changed".into(),
         false => "wrong: the text differs".into(),
     }
 }
