@@ -78,6 +78,12 @@ impl Model {
         };
         match (step, returned) {
             (Step::Add { ctx, exact: true, .. }, "-95") => self.arches(*ctx) > 1,
+            // What the only architecture lacks cannot be asked for exactly; they have another one.
+            (Step::Add { ctx, exact: true, nr: nr @ 0.., .. }, "-33") => {
+                let call = Arch::NATIVE.and_then(|a| Syscall::from_number(a, nr.cast_unsigned()));
+                let lacks = |arch: Arch| call.is_some_and(|c| c.number(arch).is_none());
+                self.arches(*ctx) == 1 && self.first_arch(*ctx).is_some_and(lacks)
+            }
             // They count an architecture that has been removed.
             (Step::Add { ctx, exact: true, .. }, _) if theirs == "-95" => self.arches(*ctx) == 1,
             // They have no architecture left, and so no valid context; nothing in the rule is invalid.
