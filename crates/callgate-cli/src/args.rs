@@ -165,6 +165,11 @@ pub(crate) struct Run {
     /// The same report, but deny nothing: what the policy would deny is executed
     #[arg(long, conflicts_with_all = ["exec", "report"])]
     pub(crate) complain: bool,
+    /// Name the call that the command is killed for, with its arguments and by whom, also where the kernel's log
+    /// cannot be read: watches the command with ptrace, which stops it only for signals, new threads and its end.
+    /// Its children are not watched; the command itself cannot be debugged meanwhile (gdb -p, LeakSanitizer)
+    #[arg(long, conflicts_with_all = ["exec", "report", "complain", "agent"])]
+    pub(crate) trace: bool,
     /// Report as JSON lines
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,6 +5,7 @@
 
 mod args;
 mod argv;
+mod callers;
 mod complete;
 mod domain;
 mod failure;

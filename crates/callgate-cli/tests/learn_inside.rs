@@ -195,6 +195,58 @@ fn programs_that_filter_themselves_work() {
     }
 }
 
+/// A browser starts processes of its own in namespaces and filters them, with handlers for what these trap.
+#[test]
+fn a_browser_works() {
+    if !installed("chromium") || !installed("setpriv") {
+        return;
+    }
+    // Its own sandbox is for others than root.
+    let folder = Folder::new();
+    let home = folder.path();
+    let binary = home.join("callgate");
+    std::fs::copy(env!("CARGO_BIN_EXE_callgate"), &binary).unwrap();
+    std::fs::set_permissions(home, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let browser = |before: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).args(before);
+        command.args([
+            "chromium",
+            "--headless",
+            "--disable-gpu",
+            "--dump-dom",
+            "data:text/html,<p>inside</p>",
+        ]);
+        command.arg(format!("--user-data-dir={}", home.join("profile").display()));
+        command.env("HOME", home).stdin(Stdio::null()).output().unwrap()
+    };
+    let shows = |output: &Output| stdout(output).contains("<p>inside</p>") && output.status.success();
+    if !shows(&browser(&[])) {
+        eprintln!("skipped: chromium does not work here");
+        return;
+    }
+    let binary = binary.to_str().unwrap();
+    let (policy, narrow) = (home.join("learned.cg"), home.join("narrow.cg"));
+    std::fs::write(&narrow, format!("arch {}\ndefault allow\nerrno(EPERM) acct\n", std::env::consts::ARCH))
+        .unwrap();
+    let (policy, narrow) = (policy.to_str().unwrap(), narrow.to_str().unwrap());
+    for way in [&["--via", "trace"][..], &["--fast"], &["--via", "notify"]] {
+        if way == ["--fast"] && !cfg!(target_arch = "x86_64") {
+            continue;
+        }
+        let _ = std::fs::remove_file(policy);
+        let output = browser(&[&[binary, "learn"], way, &["-o", policy, "--"]].concat());
+        assert!(shows(&output), "{way:?}: {}", stderr(&output));
+        let learned = std::fs::read_to_string(policy).unwrap();
+        assert!(learned.contains("allow seccomp"), "{way:?}: {learned}");
+        assert!(stderr(&output).contains("loads a filter of its own"), "{way:?}: {}", stderr(&output));
+    }
+    for way in [&["run"][..], &["run", "--report"], &["run", "--trace"]] {
+        let output = browser(&[&[binary], way, &[narrow, "--"]].concat());
+        assert!(shows(&output), "{way:?}: {}", stderr(&output));
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_listener_inside_works_or_it_is_said_why_not() {

@@ -4,6 +4,7 @@
 //! * [`evidence`]: calls found in audit records and core dumps;
 //! * [`learn`]: what was called, recorded, and the policy that permits it;
 //! * [`remedy`]: the rule that would allow a call, and a policy with it;
+//! * `stack`: who called, function by function (feature `stacks`, on x86_64 and aarch64);
 //! * [`supervise`]: notified calls, answered by a policy's `on` lines.
 
 pub mod decode;
@@ -11,6 +12,8 @@ pub mod evidence;
 pub mod learn;
 mod observed;
 pub mod remedy;
+#[cfg(all(feature = "stacks", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub mod stack;
 pub mod supervise;
 
 pub use observed::Observed;

@@ -105,7 +105,7 @@ proptest! {
         let mut journal = Journal::new("run", Some(&mut written)).unwrap();
         let mut known = Recording::new("run");
         for (index, (call, _, name)) in seen.iter().enumerate() {
-            let event = Event { program: name, thread: "t", call, denied: false, times: 1 };
+            let event = Event { program: name, thread: "t", call, denied: false, times: 1, stack: &[] };
             prop_assert_eq!(journal.count(&event).unwrap(), known.count("run", name, "t", call));
             if index % 7 == 6 {
                 journal.checkpoint().unwrap();

@@ -113,10 +113,14 @@ impl Watcher for Watch<'_> {
         let SyscallInfo::Seccomp { arch, nr, args, ip, .. } = tracee.syscall_info()? else { return Ok(()) };
         let tid = tracee.tid();
         let caller = self.callers.entry(tid).or_insert_with(|| Caller::of(tid));
-        let call = SeccompData { nr: nr as u32, arch, ip, args };
-        self.calls.called(caller, &call);
-        if let Some(fast) = fast {
-            fast.stopped(tracee, caller, &call)?;
+        let mut call = SeccompData { nr: nr as u32, arch, ip, args };
+        match fast {
+            None => self.calls.called(caller, &call),
+            Some(fast) => {
+                call.ip = fast.put_back(tracee, ip)?;
+                self.calls.called(caller, &call);
+                fast.stopped(tracee, caller, &SeccompData { ip, ..call })?;
+            }
         }
         if name(&call) == "prctl" {
             // It may change the thread's name.

@@ -33,7 +33,8 @@ pub(super) trait Watcher {
     }
 }
 
-/// Runs `command` to the end of it and of all its descendants. Signals and job control work as with
+/// Runs `command` to the end of it and of all its descendants, or of its own threads if only those are to be
+/// followed. Signals and job control work as with
 /// [`Command::forward_signals`].
 pub(super) fn follow(
     command: Command<'_>,
@@ -61,7 +62,7 @@ pub(super) fn follow(
 
 /// Attach to the held child and set it going.
 fn attach(pid: i32, options: Options, watcher: &dyn Watcher) -> Result<(), Error> {
-    let tracee = Tracee::seize(pid, Options { follow: true, ..options })?;
+    let tracee = Tracee::seize(pid, Options { follow: !options.threads, ..options })?;
     tracee.interrupt()?;
     match wait_for(pid)?.stop {
         Stop::Gone(_) => {

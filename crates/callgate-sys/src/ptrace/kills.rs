@@ -46,6 +46,18 @@ pub fn trace_kills(command: Command<'_>, on_kill: &mut dyn FnMut(&Kill)) -> Resu
     follow(command, options, &mut Watch { on_kill })
 }
 
+/// The same for the command alone, whose children nobody watches: run it to its own end. It stops where it gets a
+/// signal, makes a thread, or ends, and cannot be traced by others meanwhile; its children can. The command is told
+/// to die with this process by [`Command::die_with_parent`], or else it lives on.
+///
+/// # Errors
+///
+/// As [`trace_kills`].
+pub fn trace_own_kills(command: Command<'_>, on_kill: &mut dyn FnMut(&Kill)) -> Result<Outcome, Failure> {
+    let options = Options { exit: true, threads: true, ..Options::default() };
+    follow(command, options, &mut Watch { on_kill })
+}
+
 struct Watch<'a> {
     on_kill: &'a mut dyn FnMut(&Kill),
 }

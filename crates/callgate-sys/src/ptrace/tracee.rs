@@ -24,6 +24,8 @@ const STOP_HINT: &str = "the thread is gone, not stopped, or not traced by this 
 pub struct Options {
     /// Follow new processes and threads, and report executions.
     pub follow: bool,
+    /// Follow new threads, not processes, and report executions.
+    pub threads: bool,
     /// Stop where a filter answers `SECCOMP_RET_TRACE`.
     pub seccomp: bool,
     /// Stop where a thread ends, its registers as they were: [`Stop::Other`](super::Stop::Other) with
@@ -45,6 +47,9 @@ impl Options {
                 | libc::PTRACE_O_TRACEVFORK
                 | libc::PTRACE_O_TRACECLONE
                 | libc::PTRACE_O_TRACEEXEC;
+        }
+        if self.threads {
+            bits |= libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_TRACEEXEC;
         }
         if self.seccomp {
             bits |= libc::PTRACE_O_TRACESECCOMP;

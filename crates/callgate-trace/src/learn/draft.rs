@@ -169,6 +169,7 @@ impl Text<'_> {
         for (call, evidence) in calls.iter().filter(|(call, _)| !told.contains(call)) {
             let condition = self.condition(*call, arch, evidence);
             let remark = evidence.remark(*call, self.runs);
+            text.push_str(&evidence.callers());
             let _ = writeln!(text, "allow {}{on}{condition}  # {remark}", call.name());
         }
     }

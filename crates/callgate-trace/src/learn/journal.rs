@@ -83,7 +83,9 @@ impl<W: Write> Journal<W> {
     /// A whole line, in one write.
     fn write(&mut self, key: Key, count: u64) -> io::Result<()> {
         let Some(out) = &mut self.out else { return Ok(()) };
-        let line = lines::call(&key, &BTreeMap::from([(self.run.clone(), count)]));
+        // Who made it is told once.
+        let stack = if self.written.contains_key(&key) { &[] } else { self.recording.stack(&key) };
+        let line = lines::call(&key, &BTreeMap::from([(self.run.clone(), count)]), stack);
         out.write_all(line.as_bytes())?;
         self.lines += 1;
         self.written.insert(key, count);

@@ -35,7 +35,7 @@ pub(super) fn first(runs: &BTreeSet<String>) -> String {
 }
 
 /// The line of one call.
-pub(super) fn call(key: &Key, counts: &BTreeMap<String, u64>) -> String {
+pub(super) fn call(key: &Key, counts: &BTreeMap<String, u64>, stack: &[String]) -> String {
     let name = Syscall::from_number(key.arch, key.nr).map(Syscall::name);
     let mut line = json!({
         "arch": key.arch.name(), "nr": key.nr, "call": name, "program": key.program,
@@ -43,6 +43,9 @@ pub(super) fn call(key: &Key, counts: &BTreeMap<String, u64>) -> String {
     });
     if key.denied {
         line["denied"] = json!(true);
+    }
+    if !stack.is_empty() {
+        line["stack"] = json!(stack);
     }
     format!("{line}\n")
 }
@@ -58,7 +61,7 @@ impl Recording {
         let mut text = first(&self.runs);
         let mut lines = 0;
         for (key, counts) in self.calls() {
-            text.push_str(&call(key, counts));
+            text.push_str(&call(key, counts, self.stack(key)));
             lines += 1;
         }
         text.push_str(&last(lines));
@@ -105,8 +108,9 @@ impl Recording {
                 }
                 ended = true;
             } else {
-                let (key, counts) = entry(&value, &recording.runs).map_err(|what| fail(&what))?;
+                let (key, counts, stack) = entry(&value, &recording.runs).map_err(|what| fail(&what))?;
                 recording.raise(&key, &counts);
+                recording.note_stack(&key, &stack);
                 read += 1;
             }
         }
@@ -117,7 +121,10 @@ impl Recording {
     }
 }
 
-fn entry(value: &Value, runs: &BTreeSet<String>) -> Result<(Key, BTreeMap<String, u64>), String> {
+/// A key, its counts by run, and its stack.
+type Entry = (Key, BTreeMap<String, u64>, Vec<String>);
+
+fn entry(value: &Value, runs: &BTreeSet<String>) -> Result<Entry, String> {
     let text = |name: &str| value[name].as_str().ok_or_else(|| format!("`{name}` is missing, or no text"));
     let arch = text("arch")?;
     let arch = Arch::parse(arch).ok_or_else(|| format!("no such architecture: {arch}"))?;
@@ -155,5 +162,11 @@ fn entry(value: &Value, runs: &BTreeSet<String>) -> Result<(Key, BTreeMap<String
         Value::Null => false,
         denied => denied.as_bool().ok_or("`denied` is neither true nor false")?,
     };
-    Ok((Key { arch, nr, program, thread, denied, args }, counts))
+    let stack = match &value["stack"] {
+        Value::Null => Some(Vec::new()),
+        Value::Array(frames) => frames.iter().map(|f| f.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    let stack = stack.ok_or("`stack` is no list of texts")?;
+    Ok((Key { arch, nr, program, thread, denied, args }, counts, stack))
 }

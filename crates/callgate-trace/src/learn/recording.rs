@@ -40,6 +40,8 @@ pub struct Event<'a> {
     pub denied: bool,
     /// How often it was made.
     pub times: u64,
+    /// By whom, the innermost function first; empty where that is not known. Kept if it is the first such call.
+    pub stack: &'a [String],
 }
 
 /// Calls and how often each was made in which run.
@@ -48,6 +50,8 @@ pub struct Recording {
     /// The names of the runs.
     pub(super) runs: BTreeSet<String>,
     calls: BTreeMap<Key, BTreeMap<String, u64>>,
+    /// Whose functions made the first of them.
+    stacks: BTreeMap<Key, Vec<String>>,
     /// How many combinations of values there are of what is otherwise one key.
     values: BTreeMap<Key, usize>,
 }
@@ -60,13 +64,29 @@ impl Recording {
 
     /// Count one call of run `run`. A call of an unknown architecture is not counted: `false`.
     pub fn count(&mut self, run: &str, program: &str, thread: &str, call: &SeccompData) -> bool {
-        self.note(run, &Event { program, thread, call, denied: false, times: 1 }).is_some()
+        self.note(run, &Event { program, thread, call, denied: false, times: 1, stack: &[] }).is_some()
     }
 
     /// The same for several calls; returns what they were counted by and whether they are the first such of that
     /// run.
     pub(super) fn note(&mut self, run: &str, event: &Event<'_>) -> Option<(Key, bool)> {
-        let Event { program, thread, call, denied, times } = *event;
+        let Event { program, thread, call, denied, times, stack } = *event;
+        let key = self.key(program, thread, call, denied)?;
+        if !stack.is_empty() && !self.stacks.contains_key(&key) {
+            self.stacks.insert(key.clone(), stack.to_vec());
+        }
+        let counts = self.counts(&key);
+        if let Some(n) = counts.get_mut(run) {
+            *n = n.saturating_add(times);
+            return Some((key, false));
+        }
+        counts.insert(run.to_owned(), times);
+        self.runs.insert(run.to_owned());
+        Some((key, true))
+    }
+
+    /// What a call is counted by; `None` for an unknown architecture.
+    fn key(&self, program: &str, thread: &str, call: &SeccompData, denied: bool) -> Option<Key> {
         let arch = Arch::of_call(call.arch, call.nr)?;
         let name = Syscall::from_number(arch, call.nr);
         let wanted = name.map_or(&[][..], |c| arguments::of(c.name()));
@@ -83,14 +103,13 @@ impl Recording {
                 key = any;
             }
         }
-        let counts = self.counts(&key);
-        if let Some(n) = counts.get_mut(run) {
-            *n = n.saturating_add(times);
-            return Some((key, false));
-        }
-        counts.insert(run.to_owned(), times);
-        self.runs.insert(run.to_owned());
-        Some((key, true))
+        Some(key)
+    }
+
+    /// Whether such a call has been counted.
+    pub fn knows(&self, event: &Event<'_>) -> bool {
+        let key = self.key(event.program, event.thread, event.call, event.denied);
+        key.is_none_or(|key| self.calls.contains_key(&key))
     }
 
     /// The counts of a key, which there is afterwards.
@@ -113,11 +132,27 @@ impl Recording {
         }
     }
 
+    /// Take in who made the first call of a key. Of two recordings, nobody knows which was the first: one is kept,
+    /// the same in any order.
+    pub(super) fn note_stack(&mut self, key: &Key, stack: &[String]) {
+        if !stack.is_empty() && self.stacks.get(key).is_none_or(|known| *stack < **known) {
+            self.stacks.insert(key.clone(), stack.to_vec());
+        }
+    }
+
+    /// Whose functions made the first call of a key, the innermost first; empty where that is not known.
+    pub fn stack(&self, key: &Key) -> &[String] {
+        self.stacks.get(key).map_or(&[], |stack| stack)
+    }
+
     /// Take in another recording. The order does not matter, and what is taken in twice counts once.
     pub fn merge(&mut self, other: &Recording) {
         self.runs.extend(other.runs.iter().cloned());
         for (key, counts) in &other.calls {
             self.raise(key, counts);
+        }
+        for (key, stack) in &other.stacks {
+            self.note_stack(key, stack);
         }
     }
 
@@ -156,4 +191,41 @@ pub fn arguments_of(call: Syscall, arch: Arch) -> Vec<(usize, u32)> {
 pub(super) fn bits(call: Syscall, arch: Arch, index: usize) -> u32 {
     let param = call.params(arch).and_then(|params| params.get(index));
     param.map_or(64, |p| u32::from(p.bits)).min(arch.register_bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_called_first_is_merged_in_any_order() {
+        let call = SeccompData { nr: 1, arch: Arch::X86_64.token(), ..SeccompData::default() };
+        let recording = |run: &str, stack: &[&str]| {
+            let stack: Vec<String> = stack.iter().map(|s| (*s).to_owned()).collect();
+            let mut recording = Recording::new(run);
+            for (times, stack) in [(2, &*stack), (3, &["later".to_owned()][..])] {
+                let event = Event { program: "/p", thread: "t", call: &call, denied: false, times, stack };
+                recording.note(run, &event);
+            }
+            recording
+        };
+        let all = [
+            recording("a", &["write (libc)", "main"]),
+            recording("b", &["puts (libc)", "main"]),
+            recording("c", &["later"]),
+        ];
+        let merged = |order: [usize; 3]| {
+            let mut merged = Recording::default();
+            order.iter().for_each(|i| merged.merge(&all[*i]));
+            merged
+        };
+        let one = merged([0, 1, 2]);
+        assert_eq!(one, merged([2, 1, 0]));
+        assert_eq!(one, merged([1, 0, 2]));
+        let (key, counts) = one.calls().next().unwrap();
+        assert_eq!((one.stack(key), counts.len()), (&["later".to_owned()][..], 3));
+        assert_eq!(all[0].stack(key), ["write (libc)", "main"]);
+        let lines = one.to_lines();
+        assert_eq!(Recording::from_lines(&lines), Ok((one, false)));
+    }
 }

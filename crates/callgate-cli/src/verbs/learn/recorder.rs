@@ -1,6 +1,7 @@
 //! What is done with each call.
 
 use crate::args::Via;
+use crate::callers::Callers;
 use crate::failure::{BEFORE_EXEC, Failure};
 use crate::say::Say;
 use callgate::abi::Arch;
@@ -53,6 +54,9 @@ pub(super) struct Recorder {
     /// Totals as they were told last.
     totals: BTreeMap<(Who, u32, u32, [u64; 6]), u64>,
     told: BTreeSet<&'static str>,
+    callers: Callers,
+    /// Whose callers were looked for last, for a program that is executed has others.
+    program: Option<(i32, Option<PathBuf>)>,
     /// Calls as they have come before, and how many of each are not counted yet.
     known: HashMap<Known, (Caller, u64)>,
     /// The arguments that matter, as masks; `None` for calls that are looked at one by one.
@@ -78,6 +82,8 @@ impl Recorder {
             foreign: 0,
             totals: BTreeMap::new(),
             told: BTreeSet::new(),
+            callers: Callers::default(),
+            program: None,
             known: HashMap::new(),
             masks: HashMap::new(),
             say: say.another(),
@@ -184,7 +190,18 @@ impl Recorder {
         }
         let Some(journal) = &mut self.journal else { return };
         let program = caller.program.as_ref().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
-        let event = Event { program: &program, thread: &caller.comm, call, denied, times };
+        let mut event = Event { program: &program, thread: &caller.comm, call, denied, times, stack: &[] };
+        // Whoever is traced stands still.
+        let stack = if self.via == Via::Trace && caller.tid != 0 && !journal.recording().knows(&event) {
+            if self.program.as_ref() != Some(&(caller.pid, caller.program.clone())) {
+                self.callers.forget(caller.pid);
+                self.program = Some((caller.pid, caller.program.clone()));
+            }
+            self.callers.of(caller.pid, caller.tid)
+        } else {
+            Vec::new()
+        };
+        event.stack = &stack;
         match journal.count(&event) {
             Ok(true) => {}
             Ok(false) => self.foreign = self.foreign.saturating_add(times),

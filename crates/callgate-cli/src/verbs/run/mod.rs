@@ -3,6 +3,7 @@
 mod agent;
 mod log;
 pub(crate) mod pass;
+mod traced;
 mod watch;
 
 use crate::args::Run;
@@ -37,6 +38,9 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     }
     // Who kills callgate means the command.
     let command = command.die_with_parent();
+    if args.trace {
+        return traced::run(args, &input, command, say);
+    }
     let name = args.command[0].display();
     let what = Policy { input: &input };
     // What is in the log before has nothing to do with the command.
@@ -51,7 +55,7 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     let outcome = child.wait().map_err(failed)?;
     if outcome.is_sigsys() {
         let why = log.and_then(|log| log.kill_of(pid)).map_or_else(
-            || "the filter did not let it make a call; `callgate run --report` says which".to_owned(),
+            || "the filter did not let it make a call; `callgate run --trace` says which".to_owned(),
             |record| what.logged(&record),
         );
         say.error(&format!("{name}: {outcome}: {why}"));

@@ -6,6 +6,7 @@
 
 use super::{kills, pass};
 use crate::args::Run;
+use crate::callers::Callers;
 use crate::failure::{CANNOT, Failure, Outcome};
 use crate::input::Input;
 use crate::report::denial::{Denial, Judge};
@@ -50,6 +51,7 @@ pub(super) fn watch(args: &Run, input: &Input, say: &Say) -> Outcome {
         seen: BTreeMap::new(),
         order: 0,
         untold: 0,
+        callers: Callers::default(),
     };
     let outcome = trace_answers(command.die_with_parent(), &mut watch).map_err(failed)?;
     watch.end();
@@ -110,6 +112,7 @@ struct Watch<'a> {
     seen: BTreeMap<String, (u64, u64)>,
     order: u64,
     untold: u64,
+    callers: Callers,
 }
 
 impl Watch<'_> {
@@ -135,11 +138,22 @@ impl Watch<'_> {
         }
         self.order += 1;
         self.seen.insert(sentence.clone(), (1, self.order));
-        let line = self.line(pid, tid, comm, &denial, &sentence);
+        // What is executed may have changed since the last time.
+        self.callers.forget(pid);
+        let stack = self.callers.of(pid, tid);
+        let line = self.line(pid, tid, comm, &denial, &sentence, &stack);
         self.tell(&line);
     }
 
-    fn line(&self, pid: i32, tid: i32, comm: &str, denial: &Denial, sentence: &str) -> String {
+    fn line(
+        &self,
+        pid: i32,
+        tid: i32,
+        comm: &str,
+        denial: &Denial,
+        sentence: &str,
+        stack: &[String],
+    ) -> String {
         let executed = self.complain;
         if self.json {
             let mut json = denial.json();
@@ -151,6 +165,7 @@ impl Watch<'_> {
                 ("comm", json!(comm)),
                 ("executed", json!(executed)),
                 ("id", json!(self.order)),
+                ("stack", json!(stack)),
             ] {
                 json[key] = value;
             }
@@ -160,6 +175,10 @@ impl Watch<'_> {
         let thread = if pid == tid { String::new() } else { format!("/{tid}") };
         let would = if executed { " (would be)" } else { "" };
         let mut line = format!("{pid}{thread} ({comm}){would}: {sentence}");
+        if !stack.is_empty() {
+            line.push_str("\n    from ");
+            line.push_str(&stack.join(" < "));
+        }
         if let Some(advice) = denial.advice() {
             line.push_str("\n    ");
             line.push_str(&advice);

@@ -43,6 +43,11 @@ pub(super) fn site_at(offset: u64) -> Option<(usize, u64)> {
     Some(((within / RECORD) as usize, within % RECORD))
 }
 
+/// Whether an address is in the memory with code, where it is attached in every program.
+pub(super) fn holds(address: u64) -> bool {
+    (CODE..CODE + CODE_LEN).contains(&address)
+}
+
 /// The words by which the memory is recognised.
 pub(super) fn header(id: u64) -> [u64; 2] {
     [MAGIC, id]

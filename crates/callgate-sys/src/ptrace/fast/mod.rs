@@ -182,6 +182,18 @@ impl<'a> Fast<'a> {
         Ok(())
     }
 
+    /// Where a call was made that is said to end at `ip`: the program's own text, to which the thread is put.
+    pub(super) fn put_back(&mut self, tracee: &Tracee, ip: u64) -> Result<u64, Error> {
+        if !layout::holds(ip) {
+            return Ok(ip);
+        }
+        let Some(image) = adopted(&self.images, tracee.tid()) else { return Ok(ip) };
+        let Some(Place::Around(at)) = image.borrow().place_of(ip) else { return Ok(ip) };
+        let own = at.wrapping_add(code::SYSCALL);
+        tracee.set_register(inject::RIP, own)?;
+        Ok(own)
+    }
+
     /// A signal is about to be delivered: whether it is none of the program's.
     pub(super) fn signal(&mut self, tracee: &Tracee, signal: i32) -> Result<bool, Error> {
         if self.images.is_empty() {

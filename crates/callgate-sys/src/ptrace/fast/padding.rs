@@ -36,7 +36,7 @@ pub(super) fn find(tid: i32, base: u64, near: Range<u64>) -> Option<u64> {
             continue;
         }
         let at = end.max(near.start);
-        if at + JUMP <= next.min(&near.end).to_owned() {
+        if at + JUMP <= *next.min(&near.end) {
             return Some(at);
         }
     }

@@ -1,0 +1,138 @@
+//! A program or library: its frames and its functions.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use addr2line::Context;
+use gimli::{EndianArcSlice, RunTimeEndian};
+use object::read::ReadCache;
+use object::{
+    Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionFlags, SectionKind, SymbolKind, elf,
+};
+
+/// Debug information beyond this is not read: it would take longer than what is learned from it is worth.
+const MOST_DEBUG: u64 = 256 << 20;
+
+type Reader = EndianArcSlice<RunTimeEndian>;
+
+/// What was read of one.
+pub(super) struct File {
+    path: PathBuf,
+    /// The address its first segment asks for.
+    pub(super) base: u64,
+    pub(super) text: Option<Range<u64>>,
+    sections: Vec<Section>,
+    /// Functions by their addresses, with their ends.
+    functions: Vec<(u64, u64, Box<str>)>,
+    /// Read when it is first asked for.
+    lines: OnceLock<Option<Mutex<Context<Reader>>>>,
+}
+
+/// A section that unwinding needs.
+pub(super) struct Section {
+    name: &'static str,
+    pub(super) range: Range<u64>,
+    pub(super) data: Arc<[u8]>,
+}
+
+const UNWINDING: [&str; 3] = [".eh_frame", ".eh_frame_hdr", ".debug_frame"];
+
+impl File {
+    /// Reads the file at `path`; `None` for what is none.
+    pub(super) fn open(path: &Path) -> Option<File> {
+        let cache = ReadCache::new(std::fs::File::open(path).ok()?);
+        let object = object::File::parse(&cache).ok()?;
+        let section = |name: &'static str| {
+            let section = object.section_by_name(name).filter(|s| !is_compressed(s.flags()))?;
+            let range = section.address()..section.address() + section.size();
+            Some(Section { name, range, data: section.data().ok()?.into() })
+        };
+        let text = object.sections().find(|s| s.kind() == SectionKind::Text && s.name() == Ok(".text"));
+        let mut functions: Vec<(u64, u64, Box<str>)> = Vec::new();
+        let function = |symbol: &object::Symbol<'_, '_, _>| {
+            let is = symbol.kind() == SymbolKind::Text && symbol.is_definition() && symbol.size() > 0;
+            let name = symbol.name().ok().filter(|name| is && !name.is_empty())?;
+            Some((symbol.address(), symbol.address().saturating_add(symbol.size()), Box::from(name)))
+        };
+        functions.extend(object.symbols().filter_map(|s| function(&s)));
+        if functions.is_empty() {
+            functions.extend(object.dynamic_symbols().filter_map(|s| function(&s)));
+        }
+        functions.sort();
+        Some(File {
+            path: path.to_path_buf(),
+            base: object.segments().next().map_or(0, |s| s.address() & !0xfff),
+            text: text.map(|text| text.address()..text.address() + text.size()),
+            sections: UNWINDING.iter().filter_map(|name| section(name)).collect(),
+            functions,
+            lines: OnceLock::new(),
+        })
+    }
+
+    pub(super) fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|s| s.name == name)
+    }
+
+    /// What stands at an offset from where the file begins, the innermost first; `library` is the file's name.
+    pub(super) fn names(&self, offset: u64, library: &str) -> Vec<String> {
+        let address = self.base.wrapping_add(offset);
+        let lines = self.lines.get_or_init(|| self.read_lines().map(Mutex::new)).as_ref();
+        let lines = lines.and_then(|lines| lines.lock().ok());
+        let mut names = lines.map_or_else(Vec::new, |lines| by_lines(&lines, address, library));
+        if names.is_empty() {
+            names.extend(self.function(address).map(|name| format!("{} ({library})", readable(name))));
+        }
+        names
+    }
+
+    fn function(&self, address: u64) -> Option<&str> {
+        let behind = self.functions.partition_point(|(start, ..)| *start <= address);
+        // Some have two names, or lie within another: the nearest that holds it.
+        let mut before = self.functions[..behind].iter().rev().take(16);
+        before.find(|(_, end, _)| address < *end).map(|(.., name)| &**name)
+    }
+
+    fn read_lines(&self) -> Option<Context<Reader>> {
+        let file = std::fs::File::open(&self.path).ok()?;
+        let cache = ReadCache::new(file);
+        let object = object::File::parse(&cache).ok()?;
+        let info = object.section_by_name(".debug_info").filter(|s| !is_compressed(s.flags()))?;
+        if info.size() > MOST_DEBUG {
+            return None;
+        }
+        let endian = if object.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
+        let load = |id: gimli::SectionId| -> Result<Reader, gimli::Error> {
+            let section = object.section_by_name(id.name()).filter(|s| !is_compressed(s.flags()));
+            let data = section.and_then(|s| s.data().ok()).unwrap_or_default();
+            Ok(EndianArcSlice::new(Arc::from(data), endian))
+        };
+        Context::from_dwarf(gimli::Dwarf::load(load).ok()?).ok()
+    }
+}
+
+/// The functions that an address is in by debug information, the innermost first.
+fn by_lines(lines: &Context<Reader>, address: u64, library: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let Ok(mut frames) = lines.find_frames(address).skip_all_loads() else { return names };
+    while let Ok(Some(frame)) = frames.next() {
+        let Some(function) = frame.function else { break };
+        let Ok(name) = function.raw_name() else { break };
+        let place = frame.location.and_then(|l| {
+            let file = l.file?.rsplit('/').next().unwrap_or_default();
+            Some(format!("{file}:{}", l.line?))
+        });
+        let place = place.unwrap_or_else(|| library.to_owned());
+        names.push(format!("{} ({})", readable(&name), place.escape_debug()));
+    }
+    names
+}
+
+fn is_compressed(flags: SectionFlags) -> bool {
+    matches!(flags, SectionFlags::Elf { sh_flags } if sh_flags & u64::from(elf::SHF_COMPRESSED) != 0)
+}
+
+/// A function's name as its source has it, where it is Rust's.
+fn readable(name: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(name)).escape_debug().to_string()
+}
