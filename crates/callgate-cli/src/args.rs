@@ -534,7 +534,7 @@ pub(crate) enum Shell {
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  callgate completions bash\n  callgate completions zsh > _callgate\n\
-    `callgate help completions` says where each shell looks for them.")]
+    `callgate help shells` says where each shell looks for them.")]
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]

@@ -52,7 +52,11 @@ fn search() -> OsString {
 }
 
 fn in_folder<'a>(command: &'a mut Command, folder: &Folder) -> &'a mut Command {
-    command.current_dir(folder.path()).env("PATH", search()).env("HOME", folder.path()).env("LC_ALL", "C.UTF-8")
+    command
+        .current_dir(folder.path())
+        .env("PATH", search())
+        .env("HOME", folder.path())
+        .env("LC_ALL", "C.UTF-8")
 }
 
 /// Types each line and a tab at the shell's prompt, and has a function called `callgate` tell what it was given.
@@ -94,7 +98,11 @@ fn bash() {
         return;
     }
     let (folder, script) = folder("bash");
-    typed(&folder, "bash --norc --noprofile -i", &format!("bind 'set show-all-if-ambiguous on'; source {script}"));
+    typed(
+        &folder,
+        "bash --norc --noprofile -i",
+        &format!("bind 'set show-all-if-ambiguous on'; source {script}"),
+    );
 }
 
 #[test]
@@ -103,13 +111,17 @@ fn zsh() {
         return;
     }
     let (folder, script) = folder("zsh");
-    let prepare = format!("unsetopt list_ambiguous; autoload -Uz compinit && compinit -u -D && source {script}");
+    let prepare =
+        format!("unsetopt list_ambiguous; autoload -Uz compinit && compinit -u -D && source {script}");
     typed(&folder, "zsh -f -i", &prepare);
     // As an installed one, too: below a folder of $fpath, in a file of that name.
     let site = folder.path().join("site");
     std::fs::create_dir(&site).unwrap();
     std::fs::copy(&script, site.join("_callgate")).unwrap();
-    let prepare = format!("unsetopt list_ambiguous; fpath=({} $fpath); autoload -Uz compinit && compinit -u -D", site.display());
+    let prepare = format!(
+        "unsetopt list_ambiguous; fpath=({} $fpath); autoload -Uz compinit && compinit -u -D",
+        site.display()
+    );
     typed(&folder, "zsh -f -i", &prepare);
 }
 
@@ -158,15 +170,13 @@ fn nushell() {
     }
     let (folder, script) = folder("nushell");
     let asked = |line: &str| {
-        let text = format!("source {script}\n{line}");
-        let file = folder.file("line.nu", text.as_bytes());
         let mut nu = Command::new("nu");
-        nu.args(["--no-config-file", "--ide-complete", &text.len().to_string(), &file]);
-        let output = in_folder(&mut nu, &folder).output().unwrap();
-        let all: Vec<String> = lines(&output).collect();
-        let json: serde_json::Value = serde_json::from_str(&all.concat()).unwrap();
-        let found = json["completions"].as_array().unwrap().iter();
-        found.filter_map(|c| c.as_str().or(c["value"].as_str())).map(str::to_owned).collect()
+        let text = format!("source {script}; '{line}' | commandline complete | to json -r");
+        let output = in_folder(nu.args(["--no-config-file", "-c", &text]), &folder).output().unwrap();
+        let all: String = lines(&output).collect();
+        let found: Vec<String> = serde_json::from_str(&all).unwrap_or_else(|e| panic!("{e}: {all}"));
+        // Of a verb it gives the program's name, too.
+        found.iter().map(|c| c.trim_start_matches("callgate ").to_owned()).collect()
     };
     listed(asked);
 }

@@ -176,7 +176,7 @@ mod tests {
                 .map(String::as_str)
                 .collect::<Vec<_>>(),
         );
-        check("callgate check --libc mus", &["musl"]);
+        check("callgate check --libc mus", &["musl-"]);
         check("callgate learn --default errno(EPER", &["errno(EPERM)"]);
         check("callgate help sup", &["supervise", "supervising"]);
         check("callgate doctor --require run,lea", &["run,learn"]);

@@ -75,7 +75,7 @@ pub const TOPICS: &[Topic] = &[
     topic("kernel-features", "what the kernel has to have", Text::Pages(&[page!("kernel-features")])),
     topic("exit-codes", "how a verb ends", Text::Pages(&[page!("exit-codes")])),
     topic("json", "what `--json` prints, and its schemas", Text::Pages(&[page!("schemas/README")])),
-    topic("completions", "for bash, zsh, fish and nushell", Text::Pages(&[page!("completions")])),
+    topic("shells", "completions for bash, zsh, fish and nushell", Text::Pages(&[page!("completions")])),
 ];
 
 const fn topic(name: &'static str, about: &'static str, text: Text) -> Topic {
@@ -99,6 +99,7 @@ const ALSO: &[(&str, &str)] = &[
     ("features", "kernel-features"),
     ("schemas", "json"),
     ("target", "targets"),
+    ("shell", "shells"),
 ];
 
 impl Topic {

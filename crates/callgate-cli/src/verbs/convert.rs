@@ -88,7 +88,7 @@ pub(crate) fn after_help() -> String {
         "FORMAT is one of {}; `callgate help formats` says what each is.\n\
          What FORMAT cannot say is listed with its place, its effect and a call that shows it, and nothing \
          is written unless --lossy or --allow-weaker accepts that.\n\n\
-         Examples:\n  callgate convert docker.json -t systemd\n  callgate convert web.cg -t c -o web_filter.h\n",
+         Examples:\n  callgate convert docker.json -t systemd --lossy\n  callgate convert web.cg -t c -o web_filter.h\n",
         names.join(", ")
     )
 }

@@ -37,15 +37,17 @@ fn listed() -> String {
 
 fn unknown(topic: &str) -> Failure {
     let lower = topic.to_ascii_lowercase();
-    let near: Vec<&str> = names()
-        .map(|n| n.0)
-        .filter(|name| {
-            let part =
-                lower.len() >= 3 && name.len() >= 3 && (name.starts_with(&lower) || lower.starts_with(*name));
-            part || callgate::nearest(&lower, [*name]).is_some()
-        })
-        .take(5)
-        .collect();
+    let all: Vec<String> = names().map(|n| n.0.to_owned()).collect();
+    let begins = |name: &&str| {
+        let name = name.to_ascii_lowercase();
+        lower.len() >= 3 && name.len() >= 3 && (name.starts_with(&lower) || lower.starts_with(&name))
+    };
+    let mut near: Vec<&str> = all.iter().map(String::as_str).filter(begins).take(5).collect();
+    if near.is_empty() {
+        near.extend(callgate::nearest(&lower, all.iter().map(String::as_str)));
+        near.extend(callgate::nearest(&topic.to_ascii_uppercase(), all.iter().map(String::as_str)));
+        near.dedup();
+    }
     Failure::input(match &near[..] {
         [] => format!("{topic}: no such topic; `callgate help` lists them"),
         near => {
