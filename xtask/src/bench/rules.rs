@@ -115,12 +115,17 @@ fn flat(policy: &Policy) -> Option<Vec<(Syscall, Action, Case)>> {
     let mut out: Vec<(Syscall, Action, Case)> = Vec::new();
     let mut actions: BTreeMap<Syscall, Action> = BTreeMap::new();
     for rule in &policy.rules {
-        if !rule.arches.is_empty() {
-            return None;
-        }
+        // The others take a rule for every architecture that has the call.
+        let elsewhere = |call: &Syscall| {
+            let skipped = |a: &&Arch| !rule.arches.is_empty() && !rule.arches.contains(a);
+            policy.arches.iter().filter(skipped).any(|a| call.number(*a).is_some())
+        };
         let cases = cases(&rule.when)?;
         for call in &rule.calls {
             let Call::Named(call) = call else { return None };
+            if elsewhere(call) {
+                return None;
+            }
             if *actions.entry(*call).or_insert(rule.action) != rule.action {
                 return None;
             }

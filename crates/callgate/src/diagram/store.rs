@@ -174,7 +174,7 @@ impl Store {
     }
 
     /// The two halves of `at` at this level, or twice itself where it does not ask this bit.
-    fn split(&self, at: Ref, level: u16) -> (Ref, Ref) {
+    pub(super) fn split(&self, at: Ref, level: u16) -> (Ref, Ref) {
         match self.get(at) {
             Some(node) if node.level == level => (node.lo, node.hi),
             _ => (at, at),

@@ -49,8 +49,52 @@ impl Store {
         if self.is_below(then, word) && self.is_below(otherwise, word) {
             return self.compare(word, mask, test, then, otherwise);
         }
+        let first = u16::from(word.index()) * 32;
+        if mask == u32::MAX && self.level(then) >= first && self.level(otherwise) >= first {
+            match test {
+                Test::Eq(k) => return self.part_at(word, k, false, then, otherwise),
+                Test::Ge(k) => return self.part_at(word, k, true, then, otherwise),
+                Test::Gt(u32::MAX) => return Ok(otherwise),
+                Test::Gt(k) => return self.part_at(word, k + 1, true, then, otherwise),
+                Test::Set(_) => {}
+            }
+        }
         let condition = self.compare(word, mask, test, Ref::TRUE, Ref::FALSE)?;
         self.ite(condition, then, otherwise)
+    }
+
+    /// `then` where the word is `k` (or above, with `from`) and `otherwise` elsewhere, for outcomes that ask nothing
+    /// before the word: only what lies beside the path to `k` is put together anew.
+    fn part_at(
+        &mut self,
+        word: Word,
+        k: u32,
+        from: bool,
+        then: Ref,
+        otherwise: Ref,
+    ) -> Result<Ref, TooLarge> {
+        self.spend(32)?;
+        let (mut then, mut otherwise) = (then, otherwise);
+        let mut beside = [Ref::FALSE; 32];
+        let mut bit = 32;
+        while bit > 0 && then != otherwise {
+            bit -= 1;
+            let level = level_of(word, bit);
+            let (t, o) = (self.split(then, level), self.split(otherwise, level));
+            let above = k >> bit & 1 == 0;
+            beside[bit as usize] = match (above, from) {
+                (true, true) => t.1,
+                (true, false) => o.1,
+                (false, _) => o.0,
+            };
+            (then, otherwise) = if above { (t.0, o.0) } else { (t.1, o.1) };
+        }
+        let mut at = then;
+        for bit in bit..32 {
+            let (level, beside) = (level_of(word, bit), beside[bit as usize]);
+            at = if k >> bit & 1 == 0 { self.mk(level, at, beside)? } else { self.mk(level, beside, at)? };
+        }
+        Ok(at)
     }
 
     /// As [`Store::branch`], for outcomes below the word: a chain of at most 32 nodes.

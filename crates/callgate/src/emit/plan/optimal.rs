@@ -20,8 +20,6 @@ pub(super) const GONE: usize = 12;
 const SHARE: u64 = 1024;
 /// What is not hot counts for so much less: a guess must not outweigh what was seen.
 const COLD: u64 = 16;
-/// The rank of an item that no equality test picks out.
-const UNRANKED: u8 = u8::MAX;
 
 /// Tests in the order of asking.
 pub(super) enum Tree {
@@ -82,12 +80,15 @@ pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize) -> Option<Tree> {
             .collect(),
         place: items.iter().map(|i| i.weight).sum::<u64>() / SHARE,
         deep: order.len().min(gone) + 1,
-        rank: vec![UNRANKED; len],
         order,
-        states: Vec::new(),
+        from: Vec::new(),
+        upto: Vec::new(),
+        choices: Vec::new(),
         items,
     };
-    table.states = vec![(0, Choice::Done); len * len * table.deep];
+    table.from = vec![0; len * table.deep * (len + 1)];
+    table.upto = vec![0; (len + 1) * table.deep * len];
+    table.choices = vec![Choice::Done; len * table.deep * (len + 1)];
     for wide in 2..=len {
         for start in 0..=len - wide {
             table.fill(start, start + wide);
@@ -132,14 +133,42 @@ struct Table<'a> {
     order: Vec<u8>,
     /// How many states a stretch has.
     deep: usize,
-    /// The place of each item in the order of the stretch in hand.
-    rank: Vec<u8>,
-    states: Vec<(u64, Choice)>,
+    /// What the tests of a state cost, by start, single values gone, and end; and the same by end, gone, and start:
+    /// what a stretch costs that is cut anywhere stands in a row in both.
+    from: Vec<u64>,
+    upto: Vec<u64>,
+    /// As `from`.
+    choices: Vec<Choice>,
+}
+
+/// What is left of a stretch, as far as it matters whether tests are needed.
+struct Left {
+    /// Where all of it leads; `None` if to several places.
+    target: Option<Ref>,
+    same: bool,
+    cold: bool,
+}
+
+impl Left {
+    fn add(&mut self, item: &Item) {
+        self.same &= item.target.is_some() && (self.target.is_none() || self.target == item.target);
+        self.target = item.target;
+        self.cold &= !item.hot;
+    }
+
+    /// Whether it leads to one place, or does not matter.
+    fn is_done(&self) -> bool {
+        self.same || self.cold
+    }
 }
 
 impl Table<'_> {
     fn at(&self, start: usize, end: usize, gone: usize) -> usize {
-        (start * self.items.len() + end - 1) * self.deep + gone
+        (start * self.deep + gone) * (self.items.len() + 1) + end
+    }
+
+    fn at_end(&self, start: usize, end: usize, gone: usize) -> usize {
+        (end * self.deep + gone) * self.items.len() + start
     }
 
     /// The single values of a stretch that may go, heaviest first.
@@ -160,65 +189,70 @@ impl Table<'_> {
     fn fill(&mut self, start: usize, end: usize) {
         let mut singles = [0; GONE];
         let mut count = 0;
-        self.rank[start..end].fill(UNRANKED);
-        let found = self.order.iter().map(|&i| usize::from(i)).filter(|i| (start..end).contains(i));
-        for (rank, item) in found.take(self.deep - 1).enumerate() {
-            singles[rank] = item;
-            self.rank[item] = rank as u8;
-            count = rank + 1;
+        for item in self.heaviest(start, end) {
+            singles[count] = item;
+            count += 1;
         }
         let mut weight = self.weight(start, end);
         weight -= singles[..count].iter().map(|&i| self.items[i].weight + 1).sum::<u64>();
+        // The same in the order of the stretch.
+        let mut out = singles;
+        out[..count].sort_unstable();
+        let mut left = Left { target: None, same: true, cold: true };
+        (start..end).filter(|i| !out[..count].contains(i)).for_each(|i| left.add(&self.items[i]));
         for gone in (0..=count).rev() {
-            let state = self.at(start, end, gone);
-            self.states[state] = self.best(start, end, gone, count, weight);
-            if gone > 0 {
-                weight += self.items[singles[gone - 1]].weight + 1;
+            let (cost, choice) = if left.is_done() {
+                (0, Choice::Done)
+            } else {
+                let (cost, choice) = self.best(start, end, count, &out[..gone]);
+                (cost.saturating_add(weight + self.place), choice)
+            };
+            let (from, upto) = (self.at(start, end, gone), self.at_end(start, end, gone));
+            self.from[from] = cost;
+            self.choices[from] = choice;
+            self.upto[upto] = cost;
+            if let Some(back) = gone.checked_sub(1).map(|last| singles[last]) {
+                weight += self.items[back].weight + 1;
+                left.add(&self.items[back]);
+                if let Some(at) = out[..gone].iter().position(|i| *i == back) {
+                    out.copy_within(at + 1..gone, at);
+                }
             }
         }
     }
 
-    fn best(&self, start: usize, end: usize, gone: usize, count: usize, weight: u64) -> (u64, Choice) {
-        let out = |i: usize| usize::from(self.rank[i]) < gone;
-        if self.is_done((start..end).filter(|i| !out(*i))) {
-            return (0, Choice::Done);
-        }
+    /// The best first test of a stretch without the items that are `out`, what comes after it counted.
+    fn best(&self, start: usize, end: usize, count: usize, out: &[usize]) -> (u64, Choice) {
+        let gone = out.len();
         let mut best = (u64::MAX, Choice::Done);
         if gone < count {
-            best = (self.states[self.at(start, end, gone + 1)].0, Choice::Equal);
+            best = (self.from[self.at(start, end, gone + 1)], Choice::Equal);
         }
-        let mut below = 0;
-        for at in start + 1..end {
-            below += usize::from(out(at - 1));
-            let cost =
-                self.states[self.at(start, at, below)].0 + self.states[self.at(at, end, gone - below)].0;
-            if cost < best.0 {
-                best = (cost, Choice::Cut(at as u8));
+        // Between two items that are out, the halves of every cut lack as many.
+        let mut first = start + 1;
+        for below in 0..=gone {
+            let next = out.get(below).map_or(end, |item| item + 1).min(end);
+            if first >= next {
+                continue;
             }
-        }
-        (best.0.saturating_add(weight + self.place), best.1)
-    }
-
-    /// Whether these items lead to one place, or none of them matters.
-    fn is_done(&self, mut left: impl Iterator<Item = usize>) -> bool {
-        let Some(first) = left.next() else { return true };
-        let first = &self.items[first];
-        let (mut same, mut cold) = (true, !first.hot);
-        for i in left {
-            let item = &self.items[i];
-            same &= item.target.is_some() && item.target == first.target;
-            cold &= !item.hot;
-            if !same && !cold {
-                return false;
+            let halves = self.at(start, first, below);
+            let others = self.at_end(first, end, gone - below);
+            let halves = &self.from[halves..halves + next - first];
+            let others = &self.upto[others..others + next - first];
+            for (i, (below, from)) in halves.iter().zip(others).enumerate() {
+                if below + from < best.0 {
+                    best = (below + from, Choice::Cut((first + i) as u8));
+                }
             }
+            first = next;
         }
-        true
+        best
     }
 
     fn read(&self, start: usize, end: usize, gone: usize) -> Tree {
         let singles: Vec<usize> = self.heaviest(start, end).collect();
         let out = &singles[..gone];
-        match self.states[self.at(start, end, gone)].1 {
+        match self.choices[self.at(start, end, gone)] {
             Choice::Done => self.rest(start, end, out),
             Choice::Equal => {
                 let hot = self.pieces[self.items[singles[gone]].pieces.start];
