@@ -26,15 +26,20 @@ pub(super) struct Counts {
 impl Counts {
     /// Microseconds that loading takes, by the model measured on Linux 6.18.
     pub(super) fn load(&self) -> f64 {
-        FIXED + 0.237 * self.len as f64 + 0.0023 * self.emulated as f64
+        load(self.len, self.emulated)
     }
 }
 
 /// Microseconds that loading takes however short the program is, by that model.
 pub(super) const FIXED: f64 = 17.3;
 
+/// That model: for so many instructions, of which so many are emulated.
+pub(super) fn load(len: usize, emulated: u64) -> f64 {
+    FIXED + 0.237 * len as f64 + 0.0023 * emulated as f64
+}
+
 /// The ABIs whose numbers the kernel's cache holds.
-const CACHED: [Arch; 2] = [Arch::X86_64, Arch::X86];
+pub(super) const CACHED: [Arch; 2] = [Arch::X86_64, Arch::X86];
 
 /// Counts a program that is to do what `filter` says. `policy` says which calls are worth trying.
 pub(super) fn counts(program: &Program, filter: &Filter, policy: &Policy, events: &[Event]) -> Counts {
@@ -71,7 +76,7 @@ pub(super) fn counts(program: &Program, filter: &Filter, policy: &Policy, events
 }
 
 /// Every number the kernel has a place for.
-fn numbers(arch: Arch) -> std::ops::RangeInclusive<u32> {
+pub(super) fn numbers(arch: Arch) -> std::ops::RangeInclusive<u32> {
     0..=Syscall::last_number(arch).unwrap_or(0)
 }
 

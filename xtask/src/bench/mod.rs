@@ -11,6 +11,7 @@ mod inspect;
 mod judge;
 mod kernel;
 mod learn;
+mod least;
 mod measure;
 mod mix;
 mod notify;
