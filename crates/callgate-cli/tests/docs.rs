@@ -6,8 +6,8 @@
 //! folder with the page's files. In what is printed `…` stands for anything within a line, and for any number of lines
 //! where it is alone on one. `BLESS=1` writes what is printed anew where it differs.
 //!
-//! `<!-- needs: WORDS -->` names programs without which the page is not run; `root`, `seccomp` and `x86_64` say what
-//! the machine has to let it do. A page that is skipped says so.
+//! `<!-- needs: WORDS -->` names programs without which the page is not run, and `root` that it takes root. A page whose
+//! commands run others is not run where `doctor` says that it cannot be. A page that is skipped says so.
 
 mod common;
 #[path = "docs/links.rs"]

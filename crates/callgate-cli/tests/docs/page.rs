@@ -1,6 +1,6 @@
 //! A page's examples, run.
 
-use crate::common::{Folder, installed};
+use crate::common::{Folder, callgate, installed};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -22,6 +22,16 @@ pub(crate) fn run(page: &str, name: &str) -> Option<(String, usize)> {
     if let Some(missing) = needs.iter().find(|need| !here(need)) {
         eprintln!("skipped: {name}: {missing} is not here");
         return None;
+    }
+    for verb in ["run", "learn", "dump", "supervise"] {
+        let mut commands = page.lines().filter(|l| l.starts_with("$ "));
+        if commands.any(|l| l.contains(&format!("callgate {verb} "))) {
+            let able = callgate(&["doctor", "--require", verb]).output().unwrap();
+            if able.status.code() == Some(3) {
+                eprintln!("skipped: {name}: this kernel does not let this process do what `{verb}` takes");
+                return None;
+            }
+        }
     }
     let folder = Folder::new();
     let mut out = String::new();
