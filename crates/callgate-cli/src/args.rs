@@ -133,7 +133,9 @@ pub(crate) fn verbs() -> Vec<(&'static str, &'static str)> {
 fn arch(name: &str) -> Result<Arch, String> {
     Arch::parse(name).ok_or_else(|| {
         let names: Vec<_> = Arch::ALL.iter().map(|a| a.name()).collect();
-        format!("no such architecture; there are {}", names.join(", "))
+        let near = callgate::nearest(name, names.iter().copied());
+        let near = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
+        format!("no such architecture{near}; there are {}", names.join(", "))
     })
 }
 
@@ -173,6 +175,9 @@ pub(crate) struct Run {
     /// Report as JSON lines
     #[arg(long)]
     pub(crate) json: bool,
+    /// Only lines, without the counts at the foot of the terminal
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// Write the report to this descriptor, which callgate was started with, instead of standard error
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) report_fd: Option<i32>,

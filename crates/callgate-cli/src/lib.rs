@@ -15,6 +15,7 @@ mod live;
 mod output;
 mod report;
 mod say;
+mod screen;
 mod tuning;
 mod verbs;
 

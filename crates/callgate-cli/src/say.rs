@@ -63,6 +63,11 @@ impl Say {
         kept.map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
     }
 
+    /// When there is colour.
+    pub(crate) fn color(&self) -> Color {
+        self.color
+    }
+
     /// Whether results on stdout get colour.
     pub(crate) fn color_results(&self) -> bool {
         self.color.on(&std::io::stdout())

@@ -53,14 +53,16 @@ fn profile(name: &str) -> Result<Profile, Failure> {
         let recording = callgate_trace::learn::Recording::from_lines(&text);
         let (recording, cut) = recording.map_err(|e| Failure::input(format!("{name}: {e}")))?;
         if cut {
-            return Err(Failure::input(format!("{name}: the recording was cut off")));
+            return Err(Failure::input(format!(
+                "{name}: the recording was cut off; `learn --merge {name} --record NEW` keeps what there is"
+            )));
         }
         recording.profile()
     } else {
         Profile::parse(&text).map_err(|e| Failure::input(format!("{name}:{e}")))?
     };
     if profile.is_empty() {
-        return Err(Failure::input(format!("{name}: the profile counts no call")));
+        return Err(Failure::input(format!("{name}: the profile counts no call; a line is `NAME: COUNT`")));
     }
     Ok(profile)
 }

@@ -18,7 +18,9 @@ pub(super) fn own(
     say: &Say,
 ) -> Result<Kind, Failure> {
     if let Some(pick) = pick {
-        return Err(Failure::input(format!("{name}#{pick}: a policy in callgate's language has no parts")));
+        return Err(Failure::input(format!(
+            "{name}#{pick}: a policy in callgate's language has no parts: leave `#{pick}` out"
+        )));
     }
     let mut loader = loader;
     let mut parsed = syntax::parse(name, text, &mut loader);
@@ -41,7 +43,7 @@ fn retarget(name: &str, policy: &mut Policy, arches: &[Arch]) -> Result<(), Fail
     if let Some(missing) = arches.iter().find(|a| !policy.arches.contains(a)) {
         let listed: Vec<_> = policy.arches.iter().map(|a| a.name()).collect();
         return Err(Failure::input(format!(
-            "{name}: the policy is not for {}; its `arch` line lists {}",
+            "{name}: the policy is not for {}; its `arch` line lists {}: add it there",
             missing.name(),
             listed.join(", ")
         )));

@@ -58,8 +58,10 @@ pub(super) fn open(name: &str) -> Result<Source, Failure> {
     match read_file(Path::new(path)) {
         Ok(bytes) => limited(path.into(), bytes, pick),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !name.contains(['/', '.']) => {
+            let near = callgate::nearest(name, builtin::names());
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
             Err(Failure::input(format!(
-                "{name}: no such file, and no built-in policy of that name ({})",
+                "{name}: no such file, and no built-in policy of that name ({}){near}",
                 built_ins()
             )))
         }
@@ -138,7 +140,7 @@ pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
         let drop_ins = path.to_string_lossy().trim_end_matches('/').ends_with(".d");
         return Err(std::io::Error::other(match drop_ins {
             true => "is a directory; name the unit, and its drop-ins are read with it",
-            false => "is a directory",
+            false => "is a directory; name a file in it, or give it to `check`",
         }));
     }
     let mut bytes = Vec::new();

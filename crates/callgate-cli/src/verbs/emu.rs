@@ -164,7 +164,7 @@ pub(crate) fn call(arch: Arch, call: &str, args: &[String], ip: &str) -> Result<
 pub(crate) fn unknown_call(name: &str) -> String {
     match callgate::nearest(name, Syscall::all().map(Syscall::name)) {
         Some(near) => format!("{name}: no such system call; did you mean {near}?"),
-        None => format!("{name}: no such system call"),
+        None => format!("{name}: no such system call; `callgate syscalls` lists them"),
     }
 }
 
@@ -173,8 +173,13 @@ fn value(arch: Arch, word: &str) -> Result<u64, Failure> {
     word.split('|').try_fold(0, |all, part| {
         let part = part.trim();
         let one = number(part).or_else(|| constant::value(part, arch));
-        one.map(|v| all | v)
-            .ok_or_else(|| Failure::input(format!("{part}: neither a number nor a known constant")))
+        one.map(|v| all | v).ok_or_else(|| {
+            let hint = match callgate::nearest(part, constant::names()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "`callgate syscalls --constants` lists them".to_owned(),
+            };
+            Failure::input(format!("{part}: neither a number nor a known constant; {hint}"))
+        })
     })
 }
 

@@ -37,7 +37,7 @@ pub(super) fn policy(args: &Learn, recording: &Recording, say: &Say) -> Result<(
     for (arch, nr) in &draft.unknown {
         say.line(&format!("callgate: call {nr} on {} is in no table: not permitted", arch.name()));
     }
-    let text = if args.review { Terminal::open()?.review(&draft.text)? } else { draft.text };
+    let text = if args.review { Terminal::open()?.review(&draft.text, say.color())? } else { draft.text };
     let format = match args.format {
         None | Some(From::Format(Format::Callgate)) => return args.output.text(&text),
         Some(format) => format,

@@ -4,6 +4,7 @@ mod agent;
 mod log;
 pub(crate) mod pass;
 mod traced;
+mod view;
 mod watch;
 
 use crate::args::Run;

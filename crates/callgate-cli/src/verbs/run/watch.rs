@@ -4,6 +4,7 @@
 //! after it has looked at the call, or with `--complain` lets it be executed. Kills and traps stay the filter's
 //! own under `--report`. Without the tracer the filter's question is a denial, and the tracer's end kills.
 
+use super::view::View;
 use super::{kills, pass};
 use crate::args::Run;
 use crate::callers::Callers;
@@ -52,8 +53,12 @@ pub(super) fn watch(args: &Run, input: &Input, say: &Say) -> Outcome {
         order: 0,
         untold: 0,
         callers: Callers::default(),
+        wants_view: !args.json && !args.plain && args.report_fd.is_none(),
+        view: None,
     };
     let outcome = trace_answers(command.die_with_parent(), &mut watch).map_err(failed)?;
+    // What comes now is the end of the report, below what was printed.
+    watch.view = None;
     watch.end();
     if outcome.is_sigsys() && !args.json {
         watch.tell(&format!("{}: {outcome}", args.command[0].display()));
@@ -113,6 +118,9 @@ struct Watch<'a> {
     order: u64,
     untold: u64,
     callers: Callers,
+    /// The counts at the foot of the terminal, from the first denial on: the command runs by then.
+    view: Option<View>,
+    wants_view: bool,
 }
 
 impl Watch<'_> {
@@ -128,8 +136,11 @@ impl Watch<'_> {
     fn denied(&mut self, pid: i32, tid: i32, comm: &str, call: &SeccompData) {
         let denial = self.judge.denial(call, &Live(tid));
         let sentence = denial.sentence();
-        if let Some((count, _)) = self.seen.get_mut(&sentence) {
+        if let Some((count, order)) = self.seen.get_mut(&sentence) {
             *count += 1;
+            if let Some(view) = &self.view {
+                view.count(*order, &sentence);
+            }
             return;
         }
         if self.seen.len() >= MOST {
@@ -138,6 +149,12 @@ impl Watch<'_> {
         }
         self.order += 1;
         self.seen.insert(sentence.clone(), (1, self.order));
+        if std::mem::take(&mut self.wants_view) {
+            self.view = View::begin();
+        }
+        if let Some(view) = &self.view {
+            view.count(self.order, &sentence);
+        }
         // What is executed may have changed since the last time.
         self.callers.forget(pid);
         let stack = self.callers.of(pid, tid);

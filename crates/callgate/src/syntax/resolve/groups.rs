@@ -215,7 +215,10 @@ impl<'a> Resolver<'a> {
         let call = Syscall::from_name(word);
         if call.is_none() {
             let d = Diagnostic::error(codes::CALL, format!("unknown call `{word}`"));
-            self.unknown(d, loc, Syscall::all().map(|c| c.name()));
+            match run_together(word) {
+                Some((a, b)) => self.say(d.help(format!("are these two? write `{a}, {b}`")), loc),
+                None => self.unknown(d, loc, Syscall::all().map(|c| c.name())),
+            }
         }
         call
     }
@@ -229,6 +232,13 @@ impl<'a> Resolver<'a> {
         }
         fine
     }
+}
+
+/// The two calls whose names a word consists of: the comma between them was forgotten.
+fn run_together(word: &str) -> Option<(&str, &str)> {
+    let known = |name: &str| Syscall::from_name(name).is_some();
+    let mut cuts = word.char_indices().skip(1).map(|(at, _)| word.split_at(at));
+    cuts.find(|(a, b)| known(a) && known(b))
 }
 
 /// Architectures for a message: `x86_64, x86 or arm`.
