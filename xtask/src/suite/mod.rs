@@ -51,10 +51,19 @@ pub(crate) struct Tally {
     pub(crate) skipped: usize,
 }
 
+/// Waits until no other run uses the folder: they would build over what this one is running.
+fn alone(place: &Path) -> Result<std::fs::File> {
+    folder(place)?;
+    let path = place.join("lock");
+    let lock = std::fs::File::create(&path).and_then(|file| file.lock().map(|()| file));
+    lock.map_err(|e| format!("{}: {e}", path.display()))
+}
+
 /// Runs what the arguments ask for.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     let asked = Asked::parse(args)?;
     let place = crate::files::root().join("target/suite");
+    let _alone = alone(&place)?;
     let ours = build::ours(&place)?;
     if asked.programs {
         return programs::run(&ours, &place);

@@ -3,6 +3,7 @@
 use super::build::Suite;
 use super::{Library, Tally};
 use crate::files::Result;
+use std::path::Path;
 use std::process::Command;
 
 /// Runs one kind with a library; `python` and `python-live` are the kinds `basic` and `live` in Python.
@@ -10,6 +11,9 @@ use std::process::Command;
 pub(super) fn run(suite: &Suite, library: &Library, kind: &str, batches: &[String]) -> Result<Tally> {
     let mut script = Command::new("./regression");
     script.current_dir(&suite.tests).env("LD_LIBRARY_PATH", &library.folder).env("srcdir", ".");
+    if kind.starts_with("python") {
+        steady(&mut script, suite)?;
+    }
     let (mode, kind) = match kind {
         "python" => ("python", "basic"),
         "python-live" => ("python", "live"),
@@ -42,6 +46,29 @@ pub(super) fn run(suite: &Suite, library: &Library, kind: &str, batches: &[Strin
         errors: count("tests errored")?,
         skipped: count("tests skipped")?,
     })
+}
+
+/// Has every run of Python make the same calls. Under filters as tight as the tests' one that it makes only at times is
+/// fatal: for compiled files, for memory, which hangs on the order of hashes, or for a script in the interpreter's
+/// place.
+fn steady(script: &mut Command, suite: &Suite) -> Result<()> {
+    let prefix = super::must(Command::new("python3-config").arg("--exec-prefix"))?;
+    let python = Path::new(String::from_utf8_lossy(&prefix).trim()).join("bin/python3");
+    let bin = suite.tests.with_file_name("bin");
+    super::folder(&bin)?;
+    let link = bin.join("python");
+    if std::fs::read_link(&link).ok().as_deref() != Some(&*python) {
+        // Whatever is there leads elsewhere; that nothing is there is no error.
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(&python, &link).map_err(|e| format!("{}: {e}", link.display()))?;
+    }
+    let mut path = bin.into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    script.env("PATH", path).env("PYTHONHASHSEED", "0").env("PYTHONDONTWRITEBYTECODE", "1");
+    // Enough memory at once, and never given back.
+    script.env("MALLOC_TOP_PAD_", "16777216").env("MALLOC_TRIM_THRESHOLD_", "1073741824");
+    Ok(())
 }
 
 /// The batches with tests of a kind, for the script's pairs of kinds of both.

@@ -4,6 +4,7 @@ mod bindings;
 mod containers;
 mod loads;
 mod real;
+mod snap;
 mod tutorials;
 
 use super::Library;
@@ -29,6 +30,7 @@ pub(super) fn run(ours: &Library, place: &Path) -> Result<()> {
     for runtime in containers::RUNTIMES {
         told(runtime, containers::run(runtime, ours, &place));
     }
+    told("snap-seccomp", snap::run(ours, &place));
     told("the Rust bindings' tests", bindings::rust(ours, &place));
     told("the Go bindings' tests", bindings::go(ours, &place));
     if failed.is_empty() { Ok(()) } else { Err(format!("programs that failed: {}", failed.join(", "))) }
