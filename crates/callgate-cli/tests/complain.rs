@@ -40,6 +40,10 @@ fn denied_calls_are_told_and_denied() {
     let output = callgate(&["run", "--report", &file, "--", &python, "-ISc", PROGRAM]).output().unwrap();
     let said = stderr(&output);
     assert_eq!((output.status.code(), &*stdout(&output)), (Some(0), "1\n13\n13\n13\n13\n13\n13\n"), "{said}");
+    // By whom is another test's matter.
+    let (callers, said): (Vec<&str>, Vec<&str>) = said.lines().partition(|l| l.starts_with("    from "));
+    assert!(callers.iter().any(|l| l.contains("socket (")), "{callers:?}");
+    let said = said.iter().map(|l| format!("{l}\n")).collect::<String>();
     for part in [
         "): socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_ROUTE) on ",
         &format!(

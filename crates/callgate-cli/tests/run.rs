@@ -139,7 +139,10 @@ fn a_kill_is_told_and_passed_on() {
         let said = stderr(&output);
         assert!(said.contains(&format!("callgate: {}: killed by signal 31 (SIGSYS)", command[0])), "{said}");
         // Where the kernel's log cannot be read, it says how to find out.
-        assert!(said.contains(&format!("it called {call} on")) || said.contains("--report"), "{said}");
+        assert!(
+            said.contains(&format!("it called {call} on")) || said.contains("`callgate run --trace` says"),
+            "{said}"
+        );
         // And so it does.
         let output = callgate(&["run", "--report", &file, "--"]).args(command).output().unwrap();
         assert_eq!(output.status.signal(), Some(SIGSYS), "{command:?}: {}", stderr(&output));

@@ -1,5 +1,6 @@
 //! Watching live processes: which system calls a program makes, and why one was denied.
 //!
+//! * [`callers`]: functions that called one another, in words;
 //! * [`decode`]: a call in words, with what its pointers point to;
 //! * [`evidence`]: calls found in audit records and core dumps;
 //! * [`learn`]: what was called, recorded, and the policy that permits it;
@@ -7,6 +8,7 @@
 //! * `stack`: who called, function by function (feature `stacks`, on x86_64 and aarch64);
 //! * [`supervise`]: notified calls, answered by a policy's `on` lines.
 
+pub mod callers;
 pub mod decode;
 pub mod evidence;
 pub mod learn;

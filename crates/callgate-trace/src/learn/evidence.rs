@@ -65,29 +65,10 @@ pub(super) fn gather(recording: &Recording) -> Known {
 impl Evidence {
     /// `# from socket (libc.so.6) < probe (net.rs:88) < main (net.rs:12)`, as a line of its own, if it is known.
     pub(super) fn callers(&self) -> String {
-        /// What a person reads; a recording holds all.
-        const SHOWN: usize = 6;
         if self.stack.is_empty() {
             return String::new();
         }
-        let mut shown: Vec<String> = Vec::new();
-        for frame in &self.stack {
-            // Of functions without a name, only whose they are.
-            let unnamed = frame.rsplit_once("+0x").filter(|(_, offset)| !offset.contains(')'));
-            let text = unnamed.map_or(&**frame, |(library, _)| library).escape_debug().to_string();
-            if shown.last() != Some(&text) {
-                shown.push(text);
-            }
-            // What is in front of it is the same in every program.
-            if frame.starts_with("main (") {
-                break;
-            }
-        }
-        if shown.len() > SHOWN {
-            shown.truncate(SHOWN);
-            shown.push("…".to_owned());
-        }
-        format!("# from {}\n", shown.join(" < "))
+        format!("# from {}\n", crate::callers::in_short(&self.stack))
     }
 
     /// `12 times by /usr/bin/sort and 1 more, seen 2/3`.

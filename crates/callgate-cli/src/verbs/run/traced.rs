@@ -9,6 +9,7 @@ use crate::report::denial::Judge;
 use crate::say::Say;
 use callgate_sys::ptrace::{Kill, trace_own_kills};
 use callgate_sys::spawn::{self, Command};
+use callgate_trace::callers::in_short;
 use callgate_trace::decode::Live;
 
 pub(super) fn run(args: &Run, input: &Input, command: Command<'_>, say: &Say) -> Outcome {
@@ -24,7 +25,7 @@ pub(super) fn run(args: &Run, input: &Input, command: Command<'_>, say: &Say) ->
             let mut text = denial.sentence();
             let stack = Callers::default().of(kill.pid, kill.tid);
             if !stack.is_empty() {
-                text.push_str(&format!("\n    from {}", stack.join(" < ")));
+                text.push_str(&format!("\n    from {}", in_short(&stack)));
             }
             if let Some(advice) = denial.advice() {
                 text.push_str(&format!("\n    {advice}"));

@@ -20,6 +20,7 @@ use callgate_sys::descriptor;
 use callgate_sys::install::Flags;
 use callgate_sys::ptrace::{Answer, Answers, Asked, Kill, Tracee, trace_answers};
 use callgate_sys::spawn::{self, Command};
+use callgate_trace::callers::in_short;
 use callgate_trace::decode::Live;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -194,7 +195,7 @@ impl Watch<'_> {
         let mut line = format!("{pid}{thread} ({comm}){would}: {sentence}");
         if !stack.is_empty() {
             line.push_str("\n    from ");
-            line.push_str(&stack.join(" < "));
+            line.push_str(&in_short(stack));
         }
         if let Some(advice) = denial.advice() {
             line.push_str("\n    ");
