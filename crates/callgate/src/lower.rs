@@ -53,13 +53,8 @@ impl Policy {
         if self.arches.is_empty() && !self.rules.is_empty() {
             return Err(LowerError::NoArch);
         }
-        let mut lowering = Lowering {
-            policy: self,
-            store: Store::new(Limits::default()),
-            leaves: Leaves::new(),
-            leaf,
-            recent: [None; 2],
-        };
+        let mut lowering =
+            Lowering { policy: self, store: Store::new(Limits::default()), leaves: Leaves::new(), leaf };
         let mut tokens: Vec<u32> = self.arches.iter().map(|a| a.token()).collect();
         tokens.sort_unstable();
         tokens.dedup();
@@ -92,19 +87,11 @@ struct Lowering<'a, L, F> {
     store: Store,
     leaves: Leaves<L>,
     leaf: F,
-    /// The leaves made last: along a line of numbers two take turns, mostly.
-    recent: [Option<(Option<Arch>, Decided, Ref)>; 2],
 }
 
 impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L, F> {
     fn leaf(&mut self, arch: Option<Arch>, decided: Decided) -> Ref {
-        let known = self.recent.iter().flatten().find(|known| known.0 == arch && known.1 == decided);
-        if let Some(known) = known {
-            return known.2;
-        }
-        let made = self.leaves.intern((self.leaf)(arch, decided));
-        self.recent = [Some((arch, decided, made)), self.recent[0]];
-        made
+        self.leaves.intern((self.leaf)(arch, decided))
     }
 
     /// The layer of `nr` under an architecture that is not listed.
