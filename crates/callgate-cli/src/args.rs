@@ -308,11 +308,24 @@ pub(crate) struct Learn {
     /// same; its text in memory is changed for that, to count the call there (x86_64)
     #[arg(long, conflicts_with_all = ["merge", "confirm", "pid", "cgroup"])]
     pub(crate) fast: bool,
+    /// Whose functions made each call first. By default where calls stop anyway (--via trace); always: also by eBPF,
+    /// which takes some milliseconds for each program; none are found by --via notify
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", conflicts_with_all = ["merge", "confirm"])]
+    pub(crate) stacks: Stacks,
     #[command(flatten)]
     pub(crate) output: Output,
     /// The command and its arguments
     #[arg(last = true, required_unless_present_any = ["merge", "pid", "cgroup"], value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+/// When callers are looked for.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Stacks {
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 impl Learn {

@@ -7,6 +7,7 @@ pub(crate) use unknown::Callers;
 
 #[cfg(all(feature = "stacks", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod found {
+    use callgate_sys::bpf::FirstCall;
     use callgate_sys::ptrace::point;
     use callgate_trace::stack::Stacks;
 
@@ -18,6 +19,11 @@ mod found {
         /// The innermost first; empty where nothing is known.
         pub(crate) fn of(&mut self, pid: i32, tid: i32) -> Vec<String> {
             point(tid).map_or_else(Vec::new, |point| self.0.of(pid, tid, point))
+        }
+
+        /// The same of a call that has been made since.
+        pub(crate) fn of_first(&mut self, first: &FirstCall) -> Vec<String> {
+            self.0.of_copy(first.caller.pid, first.point, &first.stack)
         }
 
         /// The process executes another program.
@@ -36,6 +42,10 @@ mod unknown {
     impl Callers {
         /// None.
         pub(crate) fn of(&mut self, _: i32, _: i32) -> Vec<String> {
+            Vec::new()
+        }
+
+        pub(crate) fn of_first(&mut self, _: &callgate_sys::bpf::FirstCall) -> Vec<String> {
             Vec::new()
         }
 

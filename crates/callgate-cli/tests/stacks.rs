@@ -16,10 +16,13 @@ const SOURCE: &str = r#"
         long result = depth ? serve(depth - 1) : probe();
         return result + 1;
     }
-    int main(void) {
+    int main(int argc, char **argv) {
         puts("hi");
         fflush(stdout);
-        return serve(2) < 0;
+        if (serve(2) < 0) return 1;
+        // Long enough to be looked at.
+        if (argc > 1) sleep(2);
+        return 0;
     }
 "#;
 
@@ -50,8 +53,17 @@ fn with_debug_information_and_without() {
         (&["-s", "-rdynamic"][..], &["serve (named)", "serve (named)", "serve (named)", "main (named)"][..]),
     ] {
         let Some(program) = compiled(&folder, "named", SOURCE, options) else { return };
-        for way in ["trace", "fast"] {
-            let output = learn(way).arg("--record").arg(&recording).args(["--", &program]).output().unwrap();
+        for way in ["trace", "fast", "bpf"] {
+            if way == "bpf"
+                && !callgate(&["learn", "--via", way, "--", "true"]).output().unwrap().status.success()
+            {
+                eprintln!("skipped: --via bpf is not possible here");
+                continue;
+            }
+            let mut learn = learn(way);
+            let learn = learn.args(["--stacks", "always"]).arg("--record").arg(&recording);
+            let output =
+                learn.args(["--", &program]).args((way == "bpf").then_some("wait")).output().unwrap();
             assert!(output.status.success(), "{}", stderr(&output));
             let text = std::fs::read_to_string(&recording).unwrap();
             let stack = stack_of(&text, "socket");

@@ -4,6 +4,7 @@
 use callgate_abi::{Action, Arch, Errno, Insn, Syscall, insn::op};
 use callgate_sys::bpf::{Counted, Counter, Target};
 use callgate_sys::{Command, Error, Flags};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 fn wanted(call: Syscall, _: Arch) -> Vec<(usize, u32)> {
@@ -16,7 +17,7 @@ fn wanted(call: Syscall, _: Arch) -> Vec<(usize, u32)> {
 
 /// Counts, or says that it cannot.
 fn counter(target: Target<'_>, denied: bool) -> Option<Counter> {
-    match Counter::start(target, &wanted, denied) {
+    match Counter::start(target, &wanted, denied, true) {
         Ok(counter) => Some(counter),
         Err(e @ (Error::Call { errno: libc::EPERM, .. } | Error::Refused { .. })) => {
             eprintln!("skipped: {e}");
@@ -110,4 +111,37 @@ fn denied_calls_are_counted_apart() {
     // Nothing else was denied: not what began before, nor new processes and programs.
     let others = counts.iter().filter(|c| c.denied && !of(&counts, "umask").contains(c));
     assert_eq!(others.collect::<Vec<_>>(), Vec::<&Counted>::new());
+}
+
+#[test]
+fn the_first_of_each_call_comes_with_its_stack() {
+    let child = Command::new(&["/bin/sh", "-c", "umask 027; umask 026; umask 027; /bin/true"]).unwrap();
+    let child = child.hold().spawn().unwrap();
+    let Some(counter) = counter(Target::Command(child.pid()), false) else {
+        child.kill();
+        return;
+    };
+    let (alive, end) = std::os::unix::net::UnixStream::pair().unwrap();
+    let pid = child.pid();
+    let firsts = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut firsts = Vec::new();
+            counter.first_calls(end.as_fd(), &mut |first| firsts.push(first.clone())).unwrap();
+            firsts
+        });
+        child.release();
+        assert_eq!(child.wait().unwrap().exit_code(), 0);
+        drop(alive);
+        reader.join().unwrap()
+    });
+    let nr = Syscall::from_name("umask").and_then(|c| c.number(Arch::X86_64)).unwrap();
+    let masks: Vec<_> = firsts.iter().filter(|f| f.call.nr == nr).collect();
+    // Beside those by which the shell finds out what it was.
+    let values = masks.iter().map(|f| f.call.args[0]).filter(|mask| [0o26, 0o27].contains(mask));
+    let values: Vec<u64> = values.collect();
+    assert_eq!((values, masks[0].caller.pid), (vec![0o27, 0o26], pid));
+    for first in &firsts {
+        assert!(first.stack.len() >= 256 && first.point.sp % 8 == 0 && first.point.ip != 0, "{first:?}");
+        assert!(!first.caller.comm.is_empty() && first.caller.tid != 0);
+    }
 }

@@ -14,8 +14,11 @@ pub(super) enum Helper {
     Update = 2,
     Delete = 3,
     Processor = 8,
+    ReadUser = 112,
     ReadKernelStr = 115,
     AncestorCgroup = 123,
+    Reserve = 131,
+    Submit = 132,
     /// The current task, as a pointer whose type is known.
     TaskTyped = 158,
 }

@@ -1,6 +1,6 @@
 //! The counts, and what is asked for them.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,11 @@ use super::programs::{
     self, CELLED_NUMBERS, CELLED_WHOS, DENIED, KEY, LOST, Maps, NAME, NARROW, NUMBERS, Offsets, PATH, Scope,
     THREADS, WHO, WHOS, number_of,
 };
+use super::ring::Ring;
 use crate::calls::Caller;
 use crate::error::Error;
 use crate::process;
+use crate::ptrace::Point;
 
 /// How many different calls with arguments there is room for; of others only how many were made is known.
 const CALLS: u32 = 1 << 15;
@@ -52,6 +54,19 @@ pub struct Counted {
     pub count: u64,
 }
 
+/// The first call of its kind on a processor, and how the thread stood there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FirstCall {
+    /// Who made it, with process and thread.
+    pub caller: Caller,
+    /// The call; arguments that do not matter are 0.
+    pub call: SeccompData,
+    /// Where the thread stood.
+    pub point: Point,
+    /// What was on its stack, from the stack pointer on.
+    pub stack: Vec<u8>,
+}
+
 /// Counts, as long as it lives.
 pub struct Counter {
     scope: Map,
@@ -61,19 +76,26 @@ pub struct Counter {
     cells: Map,
     processors: usize,
     lost: Map,
+    ring: Option<Ring>,
     _others: [Option<Map>; 4],
     places: Vec<(Arch, u32, Vec<usize>)>,
     _attached: Vec<OwnedFd>,
 }
 
 impl Counter {
-    /// Start counting; with `denied`, also the calls that filters answer, at some cost.
+    /// Start counting; with `denied`, also the calls that filters answer, at some cost; with `stacks`, the stack of
+    /// the first of each is kept for [`Counter::first_calls`].
     ///
     /// # Errors
     ///
     /// `EPERM` without `CAP_BPF` and `CAP_PERFMON`; [`Error::Refused`] where the kernel does not describe its
     /// structures, in a pid namespace of one's own, and on other machines than x86_64.
-    pub fn start(target: Target<'_>, wanted: Wanted<'_>, denied: bool) -> Result<Counter, Error> {
+    pub fn start(
+        target: Target<'_>,
+        wanted: Wanted<'_>,
+        denied: bool,
+        stacks: bool,
+    ) -> Result<Counter, Error> {
         if !cfg!(target_arch = "x86_64") {
             return Err(Error::Refused { what: "counting in the kernel is known for x86_64 only" });
         }
@@ -95,6 +117,7 @@ impl Counter {
         let lost = Map::array(LOST)?;
         let arguments = Map::array(2 * NUMBERS * 4)?;
         let inside = if denied { Some(Map::hash(4, 4, PROCESSES)?) } else { None };
+        let ring = if stacks { Some(Ring::new()?) } else { None };
         let places = table(&arguments, wanted)?;
         let maps = Maps {
             scope: scope.fd(),
@@ -107,6 +130,7 @@ impl Counter {
             arguments: arguments.fd(),
             lost: lost.fd(),
             inside: inside.as_ref().map(Map::fd),
+            ring: ring.as_ref().map(Ring::fd),
             processors,
         };
         let whom = match target {
@@ -121,6 +145,7 @@ impl Counter {
             cells,
             processors,
             lost,
+            ring,
             _others: [Some(whos), Some(threads), Some(arguments), inside],
             places,
             _attached: Vec::new(),
@@ -191,6 +216,52 @@ impl Counter {
             all.push(Counted { caller: caller.clone(), call, denied: who & DENIED != 0, count });
         }
         Ok(all)
+    }
+
+    /// Tells the first calls as they are made, until the other end of `end` is closed. To be called by one thread.
+    /// Only with `stacks`; it may be that the ring was full, and some are not told.
+    ///
+    /// # Errors
+    ///
+    /// None that a caller could cause.
+    pub fn first_calls(&self, end: BorrowedFd<'_>, told: &mut dyn FnMut(&FirstCall)) -> Result<(), Error> {
+        let Some(ring) = &self.ring else { return Ok(()) };
+        let mut callers = Vec::new();
+        loop {
+            let over = ring.wait(end);
+            let mut done = Ok(());
+            ring.drain(&mut |record| {
+                done =
+                    done.and(self.first(record, &mut callers).map(|first| first.iter().for_each(&mut *told)));
+            });
+            done?;
+            if over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn first(&self, record: &[u8], callers: &mut Vec<Caller>) -> Result<Option<FirstCall>, Error> {
+        let Some(who) = word(record, 0).map(|who| who as usize) else { return Ok(None) };
+        if who >= callers.len() {
+            *callers = self.callers()?;
+        }
+        let number = |at| word(record, at).map_or(0, u32::cast_signed);
+        let register = |at| double(record, at).unwrap_or(0);
+        let nr = word(record, 4).unwrap_or(0);
+        let mut call =
+            SeccompData { nr, arch: Arch::X86_64.token(), ip: register(32), ..SeccompData::default() };
+        let places = self.places.iter().find(|(a, n, _)| (*a, *n) == (Arch::X86_64, nr));
+        for (index, place) in places.iter().flat_map(|(_, _, places)| places).enumerate() {
+            call.args[*place] = register(8 + 8 * index);
+        }
+        let len = usize::try_from(register(56)).unwrap_or(0);
+        let stack = record.get(usize::from(programs::STACK.unsigned_abs())..).unwrap_or_default();
+        let stack = stack.get(..len).unwrap_or_default().to_vec();
+        let point = Point { ip: register(32), sp: register(40), fp: register(48), lr: 0 };
+        let caller =
+            callers.get(who).map(|caller| Caller { tid: number(24), pid: number(28), ..caller.clone() });
+        Ok(caller.map(|caller| FirstCall { caller, call, point, stack }))
     }
 
     /// Who has called, by number; the first is nobody.

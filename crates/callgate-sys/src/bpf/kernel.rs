@@ -69,6 +69,11 @@ impl Map {
         Map::new(2, 4, value, 1, 0)
     }
 
+    /// `BPF_MAP_TYPE_RINGBUF` of so many bytes (Linux 5.8).
+    pub(super) fn ring(len: u32) -> Result<Map, Error> {
+        Map::new(27, 0, 0, len, 0)
+    }
+
     fn new(kind: u32, key: usize, value: usize, entries: u32, flags: u32) -> Result<Map, Error> {
         let attr = Attr::default().word(0, kind).word(4, key as u32).word(8, value as u32);
         let fd = attr.word(12, entries).word(16, flags).open(0, "bpf(BPF_MAP_CREATE)")?;

@@ -9,5 +9,6 @@ mod code;
 mod counter;
 mod kernel;
 mod programs;
+mod ring;
 
-pub use counter::{Counted, Counter, Target, Wanted};
+pub use counter::{Counted, Counter, FirstCall, Target, Wanted};

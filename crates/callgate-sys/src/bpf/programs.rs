@@ -36,6 +36,15 @@ pub(super) const CELLED_NUMBERS: usize = 512;
 /// The calls that were not counted, and the last number of a caller.
 pub(super) const LOST: usize = 16;
 
+/// A first call: who, number, two arguments, thread, process, instruction pointer, stack pointer, frame pointer, how
+/// many bytes of the stack there are, and those.
+pub(super) const FIRST: i32 = STACK as i32 + DEPTH;
+/// Where the stack begins in that, and how much of it there is at most: in front of where the stack begins there may
+/// be less, which is tried in steps.
+pub(super) const STACK: i16 = 64;
+const DEPTH: i32 = 8192;
+const STEPS: [i32; 6] = [DEPTH, 4096, 2048, 1024, 512, 256];
+
 /// The maps.
 pub(super) struct Maps {
     pub(super) scope: i32,
@@ -49,6 +58,8 @@ pub(super) struct Maps {
     pub(super) lost: i32,
     /// By thread, whether it is in a call; `None` where denied calls are not asked for.
     pub(super) inside: Option<i32>,
+    /// A ring buffer for the first of each call with its stack; `None` where those are not asked for.
+    pub(super) ring: Option<i32>,
     /// For how many processors there are cells: a power of two. Those beyond share them.
     pub(super) processors: usize,
 }
@@ -352,8 +363,8 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     // Words of `struct pt_regs`, in the order of the arguments.
     const WIDE_REGISTERS: [i16; 6] = [14, 13, 12, 7, 9, 8];
     const NARROW_REGISTERS: [i16; 6] = [5, 11, 12, 13, 14, 4];
-    let (narrow, plain, hashed, arguments, full) =
-        (code.label(), code.label(), code.label(), code.label(), code.label());
+    let (narrow, plain, hashed, arguments, full, first) =
+        (code.label(), code.label(), code.label(), code.label(), code.label(), code.label());
     code.load(Size::Word, 1, TASK, offsets.status);
     code.alu_imm(Alu::And, 1, COMPAT);
     code.store_imm(Size::Double, FP, KEY_AT + 8, 0);
@@ -388,7 +399,12 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
         code.load_value(1, maps.cells);
         code.alu(Alu::Add, 1, 0);
         code.mov_imm(2, 1);
-        code.atomic_add(1, 0, 2);
+        if maps.ring.is_some() {
+            code.atomic_fetch_add(1, 0, 2);
+            code.jump_if(Test::Eq, 2, 0, first);
+        } else {
+            code.atomic_add(1, 0, 2);
+        }
         code.exit();
     }
 
@@ -448,16 +464,70 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
         // BPF_NOEXIST
         code.mov_imm(4, 1);
         code.call(Helper::Update);
-        code.jump_if(Test::Eq, 0, 0, out);
+        code.jump_if(Test::Eq, 0, 0, if maps.ring.is_some() && !denied { first } else { out });
     }
     code.jump(full);
     code.place(known);
     code.mov_imm(1, 1);
     code.atomic_add(0, 0, 1);
     code.exit();
+    if let Some(ring) = maps.ring.filter(|_| !denied) {
+        code.place(first);
+        tell_first(code, offsets, ring, out);
+    }
     code.place(full);
     lose(code, maps);
     code.place(out);
+    code.exit();
+}
+
+/// Puts the call into the ring, with its stack, and ends; jumps to `out` where there is no room.
+fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
+    // `struct pt_regs`: the instruction pointer, the stack pointer, `rbp`.
+    const REGISTERS: [i16; 3] = [16, 19, 4];
+    /// From here on nothing else is needed from the context.
+    const RECORD: u8 = CONTEXT;
+    // Nobody unwinds 32-bit programs.
+    code.mov(1, CALLER);
+    code.alu_imm(Alu::And, 1, NARROW.cast_signed());
+    code.jump_if(Test::Ne, 1, 0, out);
+    code.load(Size::Double, 1, CONTEXT, 0);
+    for (place, register) in (0..).zip(REGISTERS) {
+        code.load(Size::Double, 2, 1, register * 8);
+        code.store(Size::Double, FP, ARGS + 8 * place, 2);
+    }
+    code.load_map(1, ring);
+    code.mov_imm(2, FIRST);
+    code.mov_imm(3, 0);
+    code.call(Helper::Reserve);
+    code.jump_if(Test::Eq, 0, 0, out);
+    code.mov(RECORD, 0);
+    code.store(Size::Word, RECORD, 0, CALLER);
+    code.store(Size::Word, RECORD, 4, NUMBER);
+    for (to, from) in [(8, KEY_AT + 8), (16, KEY_AT + 16), (32, ARGS), (40, ARGS + 8), (48, ARGS + 16)] {
+        code.load(Size::Double, 1, FP, from);
+        code.store(Size::Double, RECORD, to, 1);
+    }
+    code.load(Size::Word, 1, TASK, offsets.pid);
+    code.store(Size::Word, RECORD, 24, 1);
+    code.load(Size::Word, 1, TASK, offsets.tgid);
+    code.store(Size::Word, RECORD, 28, 1);
+    let done = code.label();
+    for len in STEPS {
+        code.mov(1, RECORD);
+        code.alu_imm(Alu::Add, 1, i32::from(STACK));
+        code.mov_imm(2, len);
+        code.load(Size::Double, 3, FP, ARGS + 8);
+        code.call(Helper::ReadUser);
+        code.mov_imm(2, len);
+        code.jump_if(Test::Eq, 0, 0, done);
+    }
+    code.mov_imm(2, 0);
+    code.place(done);
+    code.store(Size::Double, RECORD, 56, 2);
+    code.mov(1, RECORD);
+    code.mov_imm(2, 0);
+    code.call(Helper::Submit);
     code.exit();
 }
 

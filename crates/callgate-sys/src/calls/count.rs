@@ -5,10 +5,11 @@
 //! Only the calling thread's mask changes, and is put back; waiting for a signal writes nothing.
 #![expect(unsafe_code, reason = "sigtimedwait")]
 
+use std::os::fd::AsFd;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::bpf::{Counted, Counter, Target, Wanted};
+use crate::bpf::{Counted, Counter, FirstCall, Target, Wanted};
 use crate::error::Error;
 use crate::signal::Mask;
 use crate::spawn::{Command, Failure, Outcome};
@@ -20,6 +21,9 @@ const MOMENT: Duration = Duration::from_millis(20);
 
 /// Who is told all counts as they are, again and again: every quarter of a second, and at the end.
 pub type Totals<'a> = &'a mut (dyn FnMut(&[Counted]) + Send);
+
+/// Who is told the first call of each kind, with the stack, soon after it was made, by a thread of its own.
+pub type Firsts<'a> = &'a mut (dyn FnMut(&FirstCall) + Send);
 
 /// What came of counting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,9 +47,11 @@ pub fn count_calls(
     denied: bool,
     ready: &mut dyn FnMut(),
     totals: Totals<'_>,
+    firsts: Option<Firsts<'_>>,
 ) -> Result<(Outcome, Tally), Failure> {
+    let (alive, end) = std::os::unix::net::UnixStream::pair().map_err(|_| Error::last("socketpair", ""))?;
     let child = command.hold().die_with_parent().forward_signals().spawn()?;
-    let counter = match Counter::start(Target::Command(child.pid()), wanted, denied) {
+    let counter = match Counter::start(Target::Command(child.pid()), wanted, denied, firsts.is_some()) {
         Ok(counter) => counter,
         Err(e) => {
             child.kill();
@@ -57,6 +63,7 @@ pub fn count_calls(
     let (stop, stopped) = channel::<()>();
     let (counter, totals) = (&counter, totals);
     let (outcome, read) = std::thread::scope(|scope| {
+        let firsts = firsts.map(|told| scope.spawn(move || counter.first_calls(end.as_fd(), told)));
         let worker = scope.spawn(move || -> Result<(), Error> {
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 // Forgets those that have ended.
@@ -76,7 +83,9 @@ pub fn count_calls(
         });
         let outcome = child.wait();
         drop(stop);
-        (outcome, worker.join())
+        let read = worker.join();
+        drop(alive);
+        (outcome, read.and_then(|read| Ok(read.and(firsts.map_or(Ok(Ok(())), |t| t.join())?))))
     });
     match read {
         Ok(read) => read?,
@@ -99,14 +108,26 @@ pub fn count_running(
     patience: Option<Duration>,
     ready: &mut dyn FnMut(),
     totals: Totals<'_>,
+    firsts: Option<Firsts<'_>>,
 ) -> Result<Tally, Error> {
     let interrupts = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
     let old = Mask::none().set();
     let mask = interrupts.iter().fold(old, |mask, signal| mask.with(*signal));
     mask.set();
-    let done = Counter::start(target, wanted, denied).and_then(|counter| {
-        ready();
-        read_until(&counter, target, patience, totals, &interrupts)
+    let done = Counter::start(target, wanted, denied, firsts.is_some()).and_then(|counter| {
+        let (alive, end) =
+            std::os::unix::net::UnixStream::pair().map_err(|_| Error::last("socketpair", ""))?;
+        std::thread::scope(|scope| {
+            let counter = &counter;
+            let firsts = firsts.map(|told| scope.spawn(move || counter.first_calls(end.as_fd(), told)));
+            ready();
+            let tally = read_until(counter, target, patience, totals, &interrupts);
+            drop(alive);
+            match firsts.map_or(Ok(Ok(())), |thread| thread.join()) {
+                Ok(told) => told.and(tally),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
     });
     old.set();
     done

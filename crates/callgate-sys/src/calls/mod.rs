@@ -11,5 +11,5 @@ mod notify;
 
 pub(crate) use caller::name;
 pub use caller::{Caller, Calls};
-pub use count::{Tally, Totals, count_calls, count_running};
+pub use count::{Firsts, Tally, Totals, count_calls, count_running};
 pub use notify::notify_calls;

@@ -118,7 +118,7 @@ fn landlock() -> Result<i64, Error> {
 /// Count this process's calls.
 fn bpf() -> Result<i64, Error> {
     let me = i32::try_from(std::process::id()).unwrap_or(0);
-    Counter::start(Target::Process(me), &|_, _| Vec::new(), true).map(|_| 0)
+    Counter::start(Target::Process(me), &|_, _| Vec::new(), true, true).map(|_| 0)
 }
 
 /// Join the multicast group that gets every audit record.

@@ -25,6 +25,11 @@ impl Maps {
         Some(Maps(text.split(|byte| *byte == b'\n').filter_map(mapping).collect()))
     }
 
+    /// A process that has ended has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn at(&self, address: u64) -> Option<&Mapping> {
         self.0.iter().find(|m| m.start <= address && address < m.end)
     }

@@ -51,7 +51,16 @@ impl Stacks {
     /// What is known of a process is kept until an address turns up that it does not explain, or until
     /// [`Stacks::forget`].
     pub fn of(&mut self, pid: i32, tid: i32, point: Point) -> Vec<String> {
-        let addresses = self.addresses(pid, tid, point);
+        let mut stack = vec![0; DEPTH];
+        let len = Live(tid).read(point.sp, &mut stack);
+        stack.truncate(len);
+        self.of_copy(pid, point, &stack)
+    }
+
+    /// The same of a thread that may have gone on, with a copy of its stack from the stack pointer on. Its process
+    /// must still be there, or have been asked about before.
+    pub fn of_copy(&mut self, pid: i32, point: Point, stack: &[u8]) -> Vec<String> {
+        let addresses = self.addresses(pid, point, stack);
         let mut frames = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
             // A return address is behind the call that is asked about.
@@ -70,18 +79,17 @@ impl Stacks {
         self.processes.remove(&pid);
     }
 
-    fn addresses(&mut self, pid: i32, tid: i32, point: Point) -> Vec<u64> {
-        let mut bytes = vec![0; DEPTH];
-        let len = Live(tid).read(point.sp, &mut bytes);
-        bytes.truncate(len);
-        let mut addresses = self.unwind(pid, point, &bytes);
+    fn addresses(&mut self, pid: i32, point: Point, stack: &[u8]) -> Vec<u64> {
+        let mut addresses = self.unwind(pid, point, stack);
         // Something has been loaded since.
         let known = |process: &Process, address: &u64| process.maps.at(*address).is_some();
         if let Some(process) = self.processes.get(&pid)
             && !addresses.iter().all(|a| known(process, a))
+            && let Some(maps) = Maps::of(pid)
+            && !maps.is_empty()
         {
             self.forget(pid);
-            addresses = self.unwind(pid, point, &bytes);
+            addresses = self.unwind(pid, point, stack);
         }
         addresses
     }
@@ -106,7 +114,8 @@ impl Stacks {
 
     fn process(&mut self, pid: i32) -> Option<&Process> {
         if !self.processes.contains_key(&pid) {
-            let maps = Maps::of(pid)?;
+            // One that has ended has no mappings.
+            let maps = Maps::of(pid).filter(|maps| !maps.is_empty())?;
             if self.processes.len() >= PROCESSES {
                 self.processes.clear();
             }

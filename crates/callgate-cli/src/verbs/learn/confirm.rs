@@ -35,7 +35,7 @@ pub(super) fn confirm(args: &Learn, policy: &str, say: &Say) -> Outcome {
         Ok(program.insns().to_vec())
     };
     let (end, confirm) = run(args, say, program, |via| {
-        let recorder = Recorder::new(args.record.as_deref(), via, say)?;
+        let recorder = Recorder::new(args.record.as_deref(), via, args.stacks, say)?;
         Ok(Confirm { judge: &judge, via, recorder, missing: BTreeMap::new(), known: BTreeMap::new() })
     })?;
     let Confirm { recorder, missing, .. } = confirm;

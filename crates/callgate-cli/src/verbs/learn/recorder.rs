@@ -1,18 +1,19 @@
 //! What is done with each call.
 
-use crate::args::Via;
+use crate::args::{Stacks, Via};
 use crate::callers::Callers;
 use crate::failure::{BEFORE_EXEC, Failure};
 use crate::say::Say;
 use callgate::abi::Arch;
 use callgate::{SeccompData, Syscall};
-use callgate_sys::bpf::Counted;
+use callgate_sys::bpf::{Counted, FirstCall};
 use callgate_sys::calls::{Caller, Calls};
 use callgate_trace::learn::{Event, Journal, Recording, arguments_of};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How old counts may be in a file that is being written.
@@ -54,7 +55,9 @@ pub(super) struct Recorder {
     /// Totals as they were told last.
     totals: BTreeMap<(Who, u32, u32, [u64; 6]), u64>,
     told: BTreeSet<&'static str>,
-    callers: Callers,
+    callers: Option<Callers>,
+    /// The callers of calls that were counted without stopping.
+    firsts: Arc<Mutex<Firsts>>,
     /// Whose callers were looked for last, for a program that is executed has others.
     program: Option<(i32, Option<PathBuf>)>,
     /// Calls as they have come before, and how many of each are not counted yet.
@@ -64,6 +67,9 @@ pub(super) struct Recorder {
     say: Say,
 }
 
+/// Callers by thread name, program, number, and arguments that matter.
+type Firsts = BTreeMap<(String, Option<PathBuf>, u32, [u64; 6]), Vec<String>>;
+
 /// A thread, and what it calls: convention, number, and the arguments that matter.
 type Known = (i32, u32, u32, [u64; 6]);
 
@@ -71,7 +77,12 @@ type Known = (i32, u32, u32, [u64; 6]);
 const MOST: usize = 1 << 12;
 
 impl Recorder {
-    pub(super) fn new(record: Option<&Path>, via: Via, say: &Say) -> Result<Recorder, Failure> {
+    pub(super) fn new(
+        record: Option<&Path>,
+        via: Via,
+        stacks: Stacks,
+        say: &Say,
+    ) -> Result<Recorder, Failure> {
         Ok(Recorder {
             via,
             path: record.map(Path::to_path_buf),
@@ -82,7 +93,8 @@ impl Recorder {
             foreign: 0,
             totals: BTreeMap::new(),
             told: BTreeSet::new(),
-            callers: Callers::default(),
+            callers: (stacks != Stacks::Never).then(Callers::default),
+            firsts: Arc::default(),
             program: None,
             known: HashMap::new(),
             masks: HashMap::new(),
@@ -159,6 +171,29 @@ impl Recorder {
 }
 
 impl Recorder {
+    /// What is done with first calls that the kernel tells, while their counts are read by another thread.
+    pub(super) fn first_calls(&self) -> impl FnMut(&FirstCall) + Send + use<> {
+        let firsts = self.firsts.clone();
+        let mut callers = Callers::default();
+        let mut programs: HashMap<i32, Option<PathBuf>> = HashMap::new();
+        move |first| {
+            let FirstCall { caller, call, .. } = first;
+            let program = programs.entry(caller.pid).or_insert_with(|| caller.program.clone());
+            if *program != caller.program {
+                program.clone_from(&caller.program);
+                callers.forget(caller.pid);
+            }
+            let key = (caller.comm.clone(), caller.program.clone(), call.nr, call.args);
+            let known = |firsts: &Firsts| firsts.contains_key(&key);
+            if firsts.lock().is_ok_and(|firsts| !known(&firsts)) {
+                let stack = callers.of_first(first);
+                if let Ok(mut firsts) = firsts.lock() {
+                    firsts.insert(key, stack);
+                }
+            }
+        }
+    }
+
     /// Calls that the kernel counted, as often as they have been made so far.
     pub(super) fn totals(&mut self, counted: &[Counted]) {
         // The kernel's order is that of no run.
@@ -192,12 +227,18 @@ impl Recorder {
         let program = caller.program.as_ref().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
         let mut event = Event { program: &program, thread: &caller.comm, call, denied, times, stack: &[] };
         // Whoever is traced stands still.
-        let stack = if self.via == Via::Trace && caller.tid != 0 && !journal.recording().knows(&event) {
+        let stack = if caller.tid == 0 {
+            let key = (caller.comm.clone(), caller.program.clone(), call.nr, call.args);
+            self.firsts.lock().ok().and_then(|firsts| firsts.get(&key).cloned()).unwrap_or_default()
+        } else if self.via == Via::Trace
+            && let Some(callers) = &mut self.callers
+            && !journal.recording().knows(&event)
+        {
             if self.program.as_ref() != Some(&(caller.pid, caller.program.clone())) {
-                self.callers.forget(caller.pid);
+                callers.forget(caller.pid);
                 self.program = Some((caller.pid, caller.program.clone()));
             }
-            self.callers.of(caller.pid, caller.tid)
+            callers.of(caller.pid, caller.tid)
         } else {
             Vec::new()
         };

@@ -2,13 +2,13 @@
 
 use super::recorder::{Recorder, writable};
 use super::write;
-use crate::args::{Learn, Via};
+use crate::args::{Learn, Stacks, Via};
 use crate::failure::{CANNOT, Failure, Outcome};
 use crate::say::Say;
 use callgate::Action;
 use callgate::abi::insn::{Insn, op};
 use callgate_sys::bpf::{Counted, Target};
-use callgate_sys::calls::{Calls, Tally, count_calls, count_running, notify_calls};
+use callgate_sys::calls::{Calls, Firsts, Tally, count_calls, count_running, notify_calls};
 use callgate_sys::process::{self, Mode};
 use callgate_sys::ptrace::{trace_calls, trace_calls_fast};
 use callgate_sys::spawn::{self, Command};
@@ -32,7 +32,8 @@ pub(super) fn watch(args: &Learn, say: &Say) -> Outcome {
         Some(done) => done,
         None => {
             let all = |ask: Action| Ok(vec![Insn::stmt(op::RET_K, ask.to_ret())]);
-            let (end, recorder) = run(args, say, all, |via| Recorder::new(args.record.as_deref(), via, say))?;
+            let (end, recorder) =
+                run(args, say, all, |via| Recorder::new(args.record.as_deref(), via, args.stacks, say))?;
             (Some(end), recorder)
         }
     };
@@ -57,27 +58,45 @@ fn counted(args: &Learn, say: &Say) -> Result<Option<(Option<End>, Recorder)>, F
         let what = "--pid and --cgroup need --via bpf: what runs already cannot be filtered from outside";
         return if running { Err(Failure::input(what)) } else { Ok(None) };
     }
-    let mut recorder = Recorder::new(args.record.as_deref(), Via::Bpf, say)?;
+    let mut recorder = Recorder::new(args.record.as_deref(), Via::Bpf, args.stacks, say)?;
     let wanted = &arguments_of;
     // Only where somebody is filtered can calls be denied.
     let denied = filtered(args);
+    let mut first_calls = recorder.first_calls();
+    let firsts: Option<Firsts<'_>> = (args.stacks == Stacks::Always).then_some(&mut first_calls);
     let mut totals = |counted: &[Counted]| recorder.totals(counted);
     let done = match (args.pid, &args.cgroup) {
         (Some(pid), _) => {
             let mut ready =
                 || say.line("callgate: learning by eBPF, until the process ends or an interrupt (Ctrl-C)");
-            count_running(Target::Process(pid), wanted, denied, args.patience(), &mut ready, &mut totals)
-                .map(|t| (None, t))
+            count_running(
+                Target::Process(pid),
+                wanted,
+                denied,
+                args.patience(),
+                &mut ready,
+                &mut totals,
+                firsts,
+            )
+            .map(|t| (None, t))
         }
         (None, Some(folder)) => {
             let mut ready = || say.line("callgate: learning by eBPF, until an interrupt (Ctrl-C)");
-            count_running(Target::Cgroup(folder), wanted, denied, args.patience(), &mut ready, &mut totals)
-                .map(|t| (None, t))
+            count_running(
+                Target::Cgroup(folder),
+                wanted,
+                denied,
+                args.patience(),
+                &mut ready,
+                &mut totals,
+                firsts,
+            )
+            .map(|t| (None, t))
         }
         (None, None) => {
             let command = Command::new(&args.command).map_err(failure)?;
             let mut ready = || say.line("callgate: learning by eBPF");
-            match count_calls(command, wanted, denied, &mut ready, &mut totals) {
+            match count_calls(command, wanted, denied, &mut ready, &mut totals, firsts) {
                 Ok((end, tally)) => Ok((Some(end), tally)),
                 Err(spawn::Failure::Setup(e)) => Err(e),
                 Err(e) => return Err(failure(e)),
