@@ -172,8 +172,13 @@ pub(crate) fn unknown_call(name: &str) -> String {
 fn value(arch: Arch, word: &str) -> Result<u64, Failure> {
     word.split('|').try_fold(0, |all, part| {
         let part = part.trim();
-        let one = number(part).or_else(|| constant::value(part, arch));
+        let null = (part == "NULL").then_some(0);
+        let one = number(part).or(null).or_else(|| constant::value(part, arch));
         one.map(|v| all | v).ok_or_else(|| {
+            if part.starts_with('"') {
+                let why = "a filter sees the address of a text and not the text; write NULL or a number";
+                return Failure::input(format!("{part}: {why}"));
+            }
             let hint = match callgate::nearest(part, constant::names()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "`callgate syscalls --constants` lists them".to_owned(),
