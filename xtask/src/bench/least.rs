@@ -1,8 +1,9 @@
-//! The least that loading a policy's program takes, by the model, whoever compiles it: what the kernel takes for any
-//! program, for its cache at least, and an instruction for every value that an argument is compared with.
+//! The least that loading a policy's program takes, by the model, by tests for equality and order whoever arranges them:
+//! what the kernel takes for any program, and for its cache at least, and the instructions that no order spares.
 
 use super::measure::{CACHED, load, numbers};
-use callgate::{Cond, Op, Policy, Width};
+use callgate::abi::Word;
+use callgate::{Arch, Cond, Filter, Op, Policy, Width};
 use std::collections::BTreeSet;
 
 /// What the kernel emulates at least for a number: the architecture loaded and tested, the number loaded and tested, the
@@ -12,12 +13,22 @@ const KNOWN: u64 = 5;
 const FOREIGN: u64 = 3;
 
 /// Microseconds.
-pub(super) fn least(policy: &Policy) -> f64 {
+pub(super) fn least(policy: &Policy, filter: &Filter) -> f64 {
     let emulated = CACHED.iter().map(|arch| {
         let each = if policy.arches.contains(arch) { KNOWN } else { FOREIGN };
         numbers(*arch).count() as u64 * each
     });
-    load(values(policy), emulated.sum())
+    let listed = CACHED.iter().filter(|arch| policy.arches.contains(arch));
+    // An equality test finds both ends of one number, an ordering test one end of a stretch.
+    let calls: usize = listed.map(|arch| edges(filter, *arch).div_ceil(2)).sum();
+    load(calls + values(policy) + filter.leaves().len(), emulated.sum())
+}
+
+/// How often what happens to a call changes from one number to the next.
+fn edges(filter: &Filter, arch: Arch) -> usize {
+    let here = filter.restrict(Word::ARCH, arch.token());
+    let behind: Vec<Filter> = numbers(arch).map(|nr| here.restrict(Word::NR, nr)).collect();
+    behind.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
 /// The tests that no sharing between calls spares: values that follow each other are one, since two of any length are
@@ -70,6 +81,7 @@ mod tests {
     #[test]
     fn nothing_is_loaded_sooner() {
         let one = Policy::parse("arch x86_64\ndefault errno(EPERM)\nallow read").unwrap();
-        assert!(least(&one) > super::super::measure::FIXED);
+        assert_eq!(edges(&one.lower().unwrap(), Arch::X86_64), 1);
+        assert!(least(&one, &one.lower().unwrap()) > super::super::measure::FIXED);
     }
 }
