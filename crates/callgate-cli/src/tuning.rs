@@ -54,7 +54,7 @@ fn profile(name: &str) -> Result<Profile, Failure> {
         let (recording, cut) = recording.map_err(|e| Failure::input(format!("{name}: {e}")))?;
         if cut {
             return Err(Failure::input(format!(
-                "{name}: the recording was cut off; `learn --merge {name} --record NEW` keeps what there is"
+                "{name}: the recording was cut off; `learn --merge FILE --record NEW` keeps what there is"
             )));
         }
         recording.profile()
