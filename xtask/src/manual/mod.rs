@@ -85,7 +85,7 @@ fn verb(command: &Command) -> Result<String> {
     let io = |e: std::io::Error| e.to_string();
     man.render_title(&mut out).map_err(io)?;
     man.render_name_section(&mut out).map_err(io)?;
-    man.render_synopsis_section(&mut out).map_err(io)?;
+    synopsis(command).to_writer(&mut out).map_err(io)?;
     man.render_description_section(&mut out).map_err(io)?;
     man.render_options_section(&mut out).map_err(io)?;
     if is_program {
@@ -97,6 +97,17 @@ fn verb(command: &Command) -> Result<String> {
 }
 
 const VERSION: &str = callgate_cli::VERSION;
+
+/// How it is called, as the help says: where `--` has to stand, too.
+fn synopsis(command: &Command) -> Roff {
+    let usage = command.clone().render_usage().to_string();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    for line in usage.trim_start_matches("Usage:").lines().filter(|l| !l.trim().is_empty()) {
+        roff.control("PP", []).text([roman(line.trim())]);
+    }
+    roff
+}
 
 /// What stands behind a verb's help: examples are indented there, the rest are sentences.
 fn examples(after: &str) -> Roff {
@@ -141,4 +152,45 @@ fn see_also(title: &str) -> Roff {
     }
     roff.text(line);
     roff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pages are complete, and `man` has nothing to say against them.
+    #[test]
+    fn pages() {
+        let folder = std::env::temp_dir().join(format!("callgate-man-{}", std::process::id()));
+        let files = install(&folder).unwrap();
+        let names: Vec<String> =
+            files.iter().filter_map(|f| Some(f.file_name()?.to_str()?.to_owned())).collect();
+        for name in
+            ["callgate.1", "callgate-run.1", "callgate-policy.5", "callgate-recording.5", "callgate-codes.7"]
+        {
+            assert!(names.iter().any(|n| n == name), "{name} is not among {names:?}");
+        }
+        assert!(!names.iter().any(|n| n == "callgate-complete.1"), "hidden");
+        let man = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+            .any(|dir| dir.join("man").is_file());
+        if !man {
+            eprintln!("skipped: no man here");
+        }
+        for file in &files {
+            let text = std::fs::read_to_string(file).unwrap();
+            for section in [".SH NAME", ".SH \"SEE ALSO\""] {
+                assert!(text.contains(section), "{}: no {section}", file.display());
+            }
+            if man {
+                let mut command = std::process::Command::new("man");
+                command.args(["--warnings", "-l"]).arg(file).env("MANWIDTH", "90").env("LC_ALL", "C.UTF-8");
+                let output = command.output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                // Lines of examples may be longer than the page is wide.
+                let against: Vec<&str> = said.lines().filter(|l| !l.contains("can't break line")).collect();
+                assert!(output.status.success() && against.is_empty(), "{}: {said}", file.display());
+            }
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -26,7 +26,9 @@ export extern "callgate run" [
   --log # Log every call that is not plainly allowed
   --report # Say which calls, with their arguments, the command and its children are denied or killed for, by which rule, and the line that would allow them
   --complain # The same report, but deny nothing
+  --trace # Name the call that the command is killed for, with its arguments and by whom, also where the kernel's log cannot be read
   --json # Report as JSON lines
+  --plain # Only lines, without the counts at the foot of the terminal
   --report-fd: string@"nu-complete callgate" # Write the report to this descriptor
   --exec # Replace callgate by the command instead of waiting for it
   --agent: string@"nu-complete callgate" # Hand the calls the policy notifies over to the agent that listens on this Unix socket
@@ -51,7 +53,7 @@ export extern "callgate supervise" [
   --quiet(-q) # Report only what is denied or fails, and what a `log` line names
   --json # Report as JSON lines
   --report-fd: string@"nu-complete callgate" # Write the report to this descriptor
-  --if-lost: string@"nu-complete callgate" # What becomes of the command should callgate be killed
+  --if-lost: string@"nu-complete callgate" # What becomes of the command should callgate be killed, in place of the policy's `if-lost` line
   --listen: string@"nu-complete callgate" # Run nothing
   --seqpacket # The socket is SOCK_SEQPACKET instead of SOCK_STREAM
   --listener-fd: string@"nu-complete callgate" # Run nothing
@@ -76,6 +78,7 @@ export extern "callgate learn" [
   --cgroup: string@"nu-complete callgate" # Watch all processes of this control group, instead of a command
   --for: string@"nu-complete callgate" # With --pid or --cgroup
   --via: string@"nu-complete callgate" # How to watch the command
+  --fast # With --via trace
   --output(-o): string@"nu-complete callgate" # Write the result to FILE instead of standard output
   --color: string@"nu-complete callgate" # When to use colour
   --help(-h) # Print help
