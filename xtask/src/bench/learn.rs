@@ -30,6 +30,9 @@ const GOALS: [(&str, &str, Of, f64); 14] = [
     ("find", "confirm", Of::Wall, 1.3),
 ];
 
+/// Reads and parses a file of its own, a few times.
+const PARSES: &str = "import ast, os\nfor _ in range(20): ast.parse(open(os.__file__).read())";
+
 /// What is compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
@@ -155,8 +158,10 @@ fn loads(folder: &Path) -> Result<Vec<Load>> {
         ("pipe", own("p")),
         ("find", words(&["find", "/usr/share/doc", "/usr/share/man", "-newer", "/etc/passwd"])),
         ("gzip", words(&["gzip", "-1c", "/usr/bin/python3", "/usr/bin/git"])),
-        ("python", words(&["/usr/bin/python3", "-ISc", "pass"])),
+        ("python", words(&["/usr/bin/python3", "-ISc", PARSES])),
         ("cc", words(&["cc", "-w", "-c", "-o", "/dev/null", &format!("{program}.c")])),
+        // What beginning and ending takes.
+        ("true", words(&["true"])),
     ])
 }
 

@@ -20,12 +20,12 @@ use crate::process;
 use crate::ptrace::Point;
 
 /// How many different calls with arguments there is room for; of others only how many were made is known.
-const CALLS: u32 = 1 << 15;
+const CALLS: u32 = 1 << 14;
 /// For how many processors there are cells of their own at most.
 const PROCESSORS: usize = 8;
 /// How many processes there is room for, from one look at whether they are alive to the next.
-const PROCESSES: u32 = 1 << 15;
-const EXECUTABLES: u32 = 1 << 12;
+const PROCESSES: u32 = 1 << 14;
+const EXECUTABLES: u32 = 1 << 10;
 
 /// Whose calls.
 #[derive(Clone, Copy, Debug)]

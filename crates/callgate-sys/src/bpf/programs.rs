@@ -23,7 +23,7 @@ pub(super) const DENIED: u32 = 1 << 31;
 /// How many numbers there are arguments for; twice, for the 32-bit convention has numbers of its own.
 pub(super) const NUMBERS: usize = 1024;
 /// How many callers are told apart; what others call is lost. Number 0 is nobody.
-pub(super) const WHOS: usize = 1 << 14;
+pub(super) const WHOS: usize = 1 << 12;
 /// Who: the program's number and the thread's name.
 pub(super) const WHO: usize = 24;
 /// The same in `names`, so that places are shifts.

@@ -20,7 +20,7 @@ static void *storm(void *unused) {
 
 static void *work(void *unused) {
     char *buffer = malloc(4096);
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 2000; round++) {
         int file = open(self, O_RDONLY);
         ssize_t length;
         while ((length = read(file, buffer, 4096)) > 0) {
@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
                   if (read(there[0], &byte, 1) != 1 || byte == 1) _exit(0);
                   if (write(back[1], &byte, 1) != 1) _exit(1);
               }
-              for (int i = 0; i < 2000; i++)
+              for (int i = 0; i < 20000; i++)
                   if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1) return 1;
               byte = 1;
               if (write(there[1], &byte, 1) != 1) return 1;
