@@ -19,8 +19,16 @@ enum Entry {
     Ready,
 }
 
-/// What the accumulator holds: a word and the mask it was put through.
-type Held = Option<(Word, u32)>;
+/// What the accumulator holds: a word, by its index, and the mask it was put through. No `Option`, whose missing value
+/// valgrind takes for a mistake where the compiler looks at it before it asks whether it is there.
+type Held = (u32, u32);
+
+/// Nothing of use.
+const NOTHING: Held = (u32::MAX, 0);
+
+fn held(word: Word, mask: u32) -> Held {
+    (u32::from(word.index()), mask)
+}
 
 /// The instructions of the graph from `root` on. May be longer than the kernel takes.
 pub(super) fn layout(graph: &Graph, root: Id, endian: Endian) -> Vec<Insn> {
@@ -60,7 +68,7 @@ impl Writer<'_> {
         let mut order = Vec::with_capacity(self.graph.len());
         let mut seen = vec![false; self.graph.len()];
         let mut todo = vec![(root, false)];
-        self.need(root, None);
+        self.need(root, NOTHING);
         while let Some((id, successors_done)) = todo.pop() {
             if successors_done {
                 order.push(id);
@@ -72,8 +80,8 @@ impl Writer<'_> {
             todo.push((id, true));
             let successors = match self.graph.get(id) {
                 Block::Ret(_) => None,
-                Block::Test { word, mask, then, other, .. } => Some((Some((word, mask)), then, other)),
-                Block::Mixed { then, other, .. } => Some((None, then, other)),
+                Block::Test { word, mask, then, other, .. } => Some((held(word, mask), then, other)),
+                Block::Mixed { then, other, .. } => Some((NOTHING, then, other)),
             };
             if let Some((held, then, other)) = successors {
                 self.need(then, held);
@@ -87,11 +95,11 @@ impl Writer<'_> {
     }
 
     fn entry(&self, id: Id, held: Held) -> Entry {
-        match (self.graph.get(id), held) {
-            (Block::Ret(_), _) => Entry::Ready,
-            (Block::Test { word, mask, .. }, Some((w, m))) if w == word && m == mask => Entry::Ready,
-            (Block::Test { word, .. }, Some((w, u32::MAX))) if w == word => Entry::Loaded,
-            _ => Entry::Load,
+        match self.graph.get(id) {
+            Block::Ret(_) => Entry::Ready,
+            Block::Test { word, mask, .. } if held == self::held(word, mask) => Entry::Ready,
+            Block::Test { word, .. } if held == self::held(word, u32::MAX) => Entry::Loaded,
+            Block::Test { .. } | Block::Mixed { .. } => Entry::Load,
         }
     }
 
@@ -116,7 +124,7 @@ impl Writer<'_> {
             Block::Mixed { mix, then, other } => return self.write_mixed(slot, mix, then, other),
             Block::Test { word, mask, test, then, other } => (word, mask, test, then, other),
         };
-        let at = self.jump(test, Some((word, mask)), then, other);
+        let at = self.jump(test, held(word, mask), then, other);
         self.places[slot].at[Entry::Ready as usize] = Some(at);
         let [load, loaded, _] = self.needed[slot];
         let mut at = at;
@@ -132,7 +140,7 @@ impl Writer<'_> {
 
     /// Nothing of use is held afterwards.
     fn write_mixed(&mut self, slot: usize, mix: Mix, then: Id, other: Id) {
-        self.jump(Test::Eq(mix.value), None, then, other);
+        self.jump(Test::Eq(mix.value), NOTHING, then, other);
         self.put(Insn::stmt(op::AND_K, mix.mask));
         self.put(Insn::stmt(if mix.minus { op::SUB_X } else { op::ADD_X }, 0));
         self.load(mix.second);

@@ -45,7 +45,7 @@ pub(super) fn run(work: &Work<'_>, library: Option<&Library>, place: &Path) -> R
     crate::files::write(&reads, work.reads)?;
     let script = format!(
         "set -e; if [ -n \"$OURS\" ]; then mount --bind \"$OURS\" \"$STOCK\"; fi; {}\n\
-         exec timeout --foreground {LIMIT} \"$@\" <\"$READS\" >\"$OUTPUT\" 2>\"$ERRORS\"",
+         exec timeout --foreground -k 5 {LIMIT} \"$@\" <\"$READS\" >\"$OUTPUT\" 2>\"$ERRORS\"",
         work.before
     );
     let ours = library.map(|l| l.folder.join("libseccomp.so.2"));
