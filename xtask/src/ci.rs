@@ -22,8 +22,17 @@ const STEPS: &[(&str, &[&str])] = &[
     ("packages", &["xtask", "package"]),
 ];
 
-const SUITE: &[&str] =
-    &["xtask", "conform", "--suite", "--optional", "--kinds", "basic,sim,python", "--sequences", "2000"];
+const SUITE: &[&str] = &[
+    "xtask",
+    "conform",
+    "--suite",
+    "--optional",
+    "--kinds",
+    "basic,sim,live,python,python-live",
+    "--executed",
+    "--sequences",
+    "2000",
+];
 
 const VALGRIND: &[&str] = &[
     "xtask",

@@ -4,6 +4,9 @@
 
 use libc::{EACCES, EDOM, EEXIST, EFAULT, EINVAL, EOPNOTSUPP, ERANGE, c_int, c_void};
 use seccomp::api::*;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::ptr::{null, null_mut};
 
 const ALLOW: u32 = 0x7fff_0000;
@@ -13,6 +16,7 @@ const X86: u32 = 0x4000_0003;
 const X86_64: u32 = 0xc000_003e;
 const PPC: u32 = 0x14;
 const EQ: u32 = 4;
+const GT: u32 = 6;
 const MASKED_EQ: u32 = 7;
 
 struct Context(*mut c_void);
@@ -36,6 +40,16 @@ impl Context {
         unsafe { seccomp_rule_add_exact_array(self.0, action, nr, count, compares.as_ptr()) }
     }
 
+    fn text(&self) -> String {
+        let mut file = tempfile();
+        // SAFETY: a live context and an open descriptor.
+        assert_eq!(unsafe { seccomp_export_pfc(self.0, file.as_raw_fd()) }, 0);
+        let mut text = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        text
+    }
+
     fn program(&self) -> Vec<u8> {
         let mut len = 0;
         // SAFETY: a live context; without a buffer only the length is written.
@@ -52,6 +66,20 @@ impl Drop for Context {
         // SAFETY: a live context that is not used again.
         unsafe { seccomp_release(self.0) };
     }
+}
+
+/// A file without a name.
+fn tempfile() -> File {
+    // SAFETY: the name is a C string; the descriptor is new and nobody else's.
+    unsafe {
+        let fd = libc::memfd_create(c"text".as_ptr(), 0);
+        assert!(fd >= 0);
+        File::from_raw_fd(fd)
+    }
+}
+
+fn errno(number: u32) -> u32 {
+    0x0005_0000 | number
 }
 
 fn compare(arg: u32, op: u32, a: u64, b: u64) -> scmp_arg_cmp {
@@ -116,6 +144,91 @@ fn a_refused_rule_changes_nothing() {
     assert_eq!(ctx.program(), before);
     // SAFETY: a live context.
     assert_eq!(unsafe { seccomp_arch_exist(ctx.0, X86) }, 0);
+}
+
+/// Another action under less: refused. Another action under more: taken, and the first rule decides.
+#[test]
+fn what_stands_in_the_way_of_a_rule_hangs_on_the_order() {
+    let narrow = [compare(0, EQ, 1, 0), compare(1, EQ, 0, 0)];
+    let wide = [compare(0, EQ, 1, 0)];
+    let ctx = Context::new(ALLOW);
+    assert_eq!(ctx.add(errno(1), 1, &narrow), 0);
+    let before = ctx.program();
+    assert_eq!(ctx.add(errno(2), 1, &wide), -EEXIST);
+    assert_eq!(ctx.program(), before);
+    let other = Context::new(ALLOW);
+    assert_eq!(other.add(errno(2), 1, &wide), 0);
+    let before = other.program();
+    assert_eq!(other.add(errno(1), 1, &narrow), 0);
+    assert_eq!(other.program(), before);
+}
+
+/// Rules that share tests, and one that makes others superfluous: the text is libseccomp's, tests counted as it does.
+#[test]
+fn several_rules_of_one_call_are_listed_as_one_tree() {
+    let ctx = Context::new(ALLOW);
+    for second in [2, 3] {
+        assert_eq!(ctx.add(errno(1), 0, &[compare(0, EQ, 1, 0), compare(1, EQ, second, 0)]), 0);
+    }
+    assert_eq!(ctx.add(errno(1), 0, &[compare(0, GT, 5 << 32 | 1, 0)]), 0);
+    assert_eq!(ctx.add(errno(1), 0, &[compare(2, MASKED_EQ, 0xff, 3)]), 0);
+    for arg in [1, 2] {
+        assert_eq!(ctx.add(errno(1), 1, &[compare(0, EQ, 1, 0), compare(arg, EQ, 2, 0)]), 0);
+    }
+    assert_eq!(ctx.add(errno(1), 1, &[compare(0, EQ, 1, 0)]), 0);
+    let text = ctx.text();
+    let calls = text.split_once("if ($arch == 3221225534)\n").unwrap().1;
+    let calls = calls.split_once("  # default action").unwrap().0;
+    assert_eq!(
+        calls,
+        "  # filter for syscall \"write\" (1) [priority: 65529]
+  if ($syscall == 1)
+    if ($a0.hi32 == 0)
+      if ($a0.lo32 == 1)
+        action ERRNO(1);
+  # filter for syscall \"read\" (0) [priority: 65525]
+  if ($syscall == 0)
+    if ($a2.hi32 & 0x00000000 == 0)
+      if ($a2.lo32 & 0x000000ff == 3)
+        action ERRNO(1);
+    if ($a0.hi32 == 0)
+      if ($a0.lo32 == 1)
+        if ($a1.hi32 == 0)
+          if ($a1.lo32 == 3)
+            action ERRNO(1);
+          if ($a1.lo32 == 2)
+            action ERRNO(1);
+    if ($a0.hi32 > 5)
+      action ERRNO(1);
+    else
+      if ($a0.hi32 == 5)
+        if ($a0.lo32 > 1)
+          action ERRNO(1);
+"
+    );
+}
+
+/// Where libseccomp's tree would give a call an action that no matching rule has, the program does not, and the text
+/// says what the program does.
+#[test]
+fn the_text_is_true_where_a_shared_tree_is_not() {
+    let ctx = Context::new(ALLOW);
+    for (low, second) in [(5, 1), (7, 2)] {
+        assert_eq!(ctx.add(errno(1), 0, &[compare(0, GT, low, 0), compare(1, EQ, second, 0)]), 0);
+    }
+    let ret = |args| {
+        let program = callgate::Program::from_bytes(&ctx.program(), callgate::abi::Endian::Little).unwrap();
+        program.run(&callgate::SeccompData { nr: 0, arch: X86_64, ip: 0, args }).ret
+    };
+    assert_eq!(ret([6, 1, 0, 0, 0, 0]), errno(1));
+    assert_eq!(ret([6, 2, 0, 0, 0, 0]), ALLOW);
+    assert_eq!(ret([8, 2, 0, 0, 0, 0]), errno(1));
+    // Each rule by itself: nowhere does what one asks of the second argument follow the other's first.
+    let text = ctx.text();
+    let after = |test: &str| text.split_once(test).unwrap().1.split_once("action").unwrap().0;
+    assert!(after("if ($a0.lo32 > 5)").contains("if ($a1.lo32 == 1)"), "{text}");
+    assert!(after("if ($a0.lo32 > 7)").contains("if ($a1.lo32 == 2)"), "{text}");
+    assert!(!after("if ($a0.lo32 > 5)").contains("if ($a1.lo32 == 2)"), "{text}");
 }
 
 #[test]
