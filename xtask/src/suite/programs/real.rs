@@ -25,11 +25,13 @@ pub(super) const PROGRAMS: [Real; 7] = [
         says: "valid",
         filters: false,
     },
-    // It runs until it is told to end. Its filter names addresses of its own memory.
+    // It runs until it is killed: the mask of signals that it sets is not the same every time, and may block every
+    // other signal. Its filter names addresses of its own memory.
     Real {
         name: "timeout",
         args: &[
             "--foreground",
+            "--signal=KILL",
             "4",
             "tor",
             "--ignore-missing-torrc",
