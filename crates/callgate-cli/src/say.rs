@@ -78,12 +78,12 @@ impl Say {
         self.line(&format!("callgate: {message}"));
     }
 
-    /// A line of talk. A closed stderr is nothing to fail about.
+    /// A line of talk, in one piece, as a command may write to the same place. A closed stderr is nothing to fail about.
     pub(crate) fn line(&self, line: &str) {
         if self.kept.is_some() {
             return;
         }
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
     }
 
     /// A diagnostic with its source lines.

@@ -163,7 +163,18 @@ const CASES: &[Case] = &[
     ),
     Case(&["run", "--complain", "--json", "web.cg", "--", "callgate", "doctor"], 0),
     Case(&["run", "--report", "--json", "bad.cg", "--", "true"], 2),
-    Case(&["supervise", "--json", "supervised.cg", "--", "cat", "/etc/hostname", "/etc/passwd"], 1),
+    Case(
+        &[
+            "supervise",
+            "--json",
+            "supervised.cg",
+            "--",
+            "sh",
+            "-c",
+            "exec 2>&-; cat /etc/hostname /etc/passwd",
+        ],
+        1,
+    ),
     Case(&["supervise", "--json", "bad.cg", "--", "true"], 2),
 ];
 

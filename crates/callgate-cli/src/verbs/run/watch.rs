@@ -128,7 +128,7 @@ impl Watch<'_> {
     fn tell(&mut self, line: &str) {
         match &mut self.to {
             // Whoever reads may have had enough.
-            Some(file) => drop(writeln!(file, "{line}")),
+            Some(file) => drop(file.write_all(format!("{line}\n").as_bytes())),
             None if self.json => self.say.line(line),
             None => self.say.error(line),
         }

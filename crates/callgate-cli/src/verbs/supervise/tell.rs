@@ -110,7 +110,7 @@ impl<'a> Tell<'a> {
     fn line(&self, told: &mut Told, line: &str) {
         match &mut told.to {
             // Whoever reads may have had enough.
-            Some(file) => drop(writeln!(file, "{line}")),
+            Some(file) => drop(file.write_all(format!("{line}\n").as_bytes())),
             None if self.json => self.say.line(line),
             None => self.say.error(line),
         }
