@@ -3,7 +3,6 @@
 use super::text;
 use crate::files::Result;
 use crate::suite::{Library, folder};
-use callgate::abi::insn::op;
 use callgate::abi::{Insn, Word};
 use callgate::{Action, Arch, Diagram, Filter, Program, SeccompData, Syscall};
 use callgate_sys::ptrace::{Load, Loaded, trace_loads};
@@ -107,38 +106,6 @@ fn installed_library() -> Result<PathBuf> {
     let line = list.lines().find(native).ok_or("libseccomp.so.2 is not installed")?;
     let path = line.rsplit(' ').next().unwrap_or_default();
     std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))
-}
-
-/// Upper halves of addresses of a process.
-const UPPER: std::ops::Range<u32> = 0x5500..0x8000;
-/// Lower halves lie from here on; smaller constants are something else.
-const LOWER: u32 = 1 << 24;
-/// What stands for the upper half, and for the lowest lower half.
-const SHOWN: (u32, u32) = (0x7000, 0x1000_0000);
-
-/// Puts the same numbers in the place of a process's own addresses, which lie in one stretch of its memory.
-pub(super) fn without_addresses(came: &mut Came) -> Result<()> {
-    for (comm, filter) in &mut came.filters {
-        let compares = |insn: &&mut Insn| matches!(insn.code, op::JEQ_K | op::JGT_K | op::JGE_K);
-        let constants: Vec<u32> = filter.iter_mut().filter(compares).map(|i| i.k).collect();
-        let Some(&upper) = constants.iter().filter(|k| UPPER.contains(*k)).min() else { continue };
-        let lower =
-            |k: &u32| (LOWER..u32::MAX - LOWER).contains(k) && !Arch::ALL.iter().any(|a| a.token() == *k);
-        let lowers: Vec<u32> =
-            constants.iter().copied().filter(|k| lower(k) && *k != Arch::X32_BIT).collect();
-        let (Some(&low), Some(&high)) = (lowers.iter().min(), lowers.iter().max()) else { continue };
-        if high - low > LOWER {
-            return Err(format!("the addresses in the filter of {comm} lie in more than one stretch"));
-        }
-        for insn in filter.iter_mut().filter(compares) {
-            match insn.k {
-                k if k == upper || k == upper + 1 => insn.k = SHOWN.0 + (k - upper),
-                k if (low..=high).contains(&k) => insn.k = SHOWN.1 + (k - low),
-                _ => {}
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Compares what was loaded with each library, load by load.
