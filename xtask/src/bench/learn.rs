@@ -174,6 +174,7 @@ fn way_of(callgate: &Path, way: &str, policy: &Path, folder: &Path, command: &[S
             strace.into_iter().chain(command.iter().cloned()).collect()
         }
         "confirm" => learn(callgate, &["--via", "trace", "--confirm", &text(policy)], command),
+        "fast" => learn(callgate, &["--fast", "--record", &recording], command),
         via => learn(callgate, &["--via", via, "--record", &recording], command),
     }
 }
