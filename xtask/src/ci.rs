@@ -19,7 +19,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("tables against other people's", &["xtask", "crosscheck"]),
     ("what is published", &["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"]),
     ("the book", &["xtask", "book"]),
-    ("packages", &["xtask", "package"]),
+    ("packages", &["xtask", "package", "--dev"]),
 ];
 
 const SUITE: &[&str] = &[
