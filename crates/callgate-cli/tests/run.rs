@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Folder, callgate, installed, python, stderr, stdout};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
@@ -374,4 +374,27 @@ sys.exit(0 if os.WEXITSTATUS(status) == 9 else f"the shell ended with {status}")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// What is loaded is the policy as it is written, for machines other than this one, too.
+#[test]
+fn the_filter_of_a_running_command_is_its_policy() {
+    let folder = Folder::new();
+    let other = if cfg!(target_arch = "x86_64") { "aarch64" } else { "x86_64" };
+    let text = format!("arch {}, {other}\ndefault allow\nerrno(EPERM) acct\n", std::env::consts::ARCH);
+    let file = folder.file("policy.cg", text.as_bytes());
+    let mut child = callgate(&["run", &file, "--", "sh", "-c", "echo $$; read x"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let proved = callgate(&["prove", &format!("pid:{}", line.trim()), "equal", &file]).output().unwrap();
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    if stderr(&proved).contains("CAP_SYS_ADMIN") || proved.status.code() == Some(3) {
+        return eprintln!("skipped: {}", stderr(&proved));
+    }
+    assert_eq!(stdout(&proved), "PROVED\n", "{}", stderr(&proved));
 }

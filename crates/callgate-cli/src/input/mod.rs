@@ -145,9 +145,13 @@ impl Input {
         self.meaning().map_err(Unread::failure)
     }
 
-    /// The same for a program that this machine is to run: of a policy's architectures, those whose calls its
-    /// kernel can be asked for at all. Where it has none of them, all.
-    pub(crate) fn filter_here(&self) -> Result<Filter, Failure> {
+    /// The same for a command to run here. What somebody wrote is loaded as it is written, so that what is read back
+    /// from the process is the policy; a built-in policy is for several machines, and of those only the
+    /// conventions under which this machine's kernel can be called are compiled.
+    pub(crate) fn filter_to_run(&self) -> Result<Filter, Failure> {
+        if !self.name.starts_with(source::BUILT_IN) {
+            return self.filter();
+        }
         let here = |arch: &Arch| Arch::NATIVE.is_some_and(|it| it == *arch || it.siblings().contains(arch));
         self.meaning_of(|policy| {
             let kept = policy.arches.iter().filter(|a| here(a)).count();

@@ -79,6 +79,7 @@ export extern "callgate learn" [
   --for: string@"nu-complete callgate" # With --pid or --cgroup
   --via: string@"nu-complete callgate" # How to watch the command
   --fast # With --via trace
+  --stacks: string@"nu-complete callgate" # Whose functions made each call first. By default where calls stop anyway
   --output(-o): string@"nu-complete callgate" # Write the result to FILE instead of standard output
   --color: string@"nu-complete callgate" # When to use colour
   --help(-h) # Print help

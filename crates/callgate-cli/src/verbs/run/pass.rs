@@ -11,7 +11,7 @@ use std::io::Read;
 /// that the kernel does not read, and that nobody else can know.
 pub(crate) fn program(input: &Input, tuning: &Tuning) -> Result<(Program, u64), Failure> {
     let tuned = tuning.read()?;
-    let filter = input.filter_here()?;
+    let filter = input.filter_to_run()?;
     if passes(&filter)
         && !tuning.is_given()
         && let Some(program) = input.code()?
