@@ -29,14 +29,29 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// The same command with no signal ignored: who runs the tests in the background has them ignore interrupts, and a shell
+/// cannot trap what it was started ignoring.
+fn with_default_signals(command: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => env.env(name, value),
+            None => env.env_remove(name),
+        };
+    }
+    env
+}
+
 /// `callgate learn` as the leader of a group of its own, as a shell starts it; and when its command is ready.
 fn in_a_group(via: &str, folder: &Folder, script: &str) -> Child {
     let (policy, ready) = (folder.path().join("policy.cg"), folder.path().join("ready"));
     let _ = std::fs::remove_file(&policy);
     let _ = std::fs::remove_file(&ready);
     let mut command = common::learn(via);
-    command.arg("-o").arg(&policy).arg("--").args(["sh", "-c", script]).env("READY", &ready).process_group(0);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.arg("-o").arg(&policy).arg("--").args(["sh", "-c", script]).env("READY", &ready);
+    let mut command = with_default_signals(&command);
+    let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("the command begins", || ready.exists());
     child
 }
