@@ -51,12 +51,25 @@ pub(super) fn call(tracee: &Tracee, nr: u32, args: [u64; 3]) -> Result<i64, Erro
         stops.push(());
         tracee.cont(0)?;
     }
+    // Job control stopped it meanwhile, which no mask holds back: once more, unless it has been continued since, which
+    // the mask does hold back.
+    let stays = !stops.is_empty() && !continues(tracee.tid());
     tracee.set_signal_mask(mask)?;
-    if !stops.is_empty() {
-        // Job control stopped it meanwhile, which no mask holds back: once more.
+    if stays {
         tracee.stop_again();
     }
     Ok(result)
+}
+
+/// Whether `SIGCONT` waits to be delivered: the kernel forgets it when a stop is asked for later, so that it is the
+/// newer of the two.
+fn continues(tid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
+    ["SigPnd:", "ShdPnd:"].iter().any(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let set = line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+        set.is_some_and(|set| set >> (libc::SIGCONT - 1) & 1 == 1)
+    })
 }
 
 /// The instruction pointer of a stopped thread.
