@@ -227,10 +227,12 @@ fn after_the_loss(file: &str, options: &[&str]) -> String {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert_eq!(line, "UP\n");
+    let mut input = child.stdin.take().unwrap();
     child.kill().unwrap();
-    // Its input outlives it, too; where it does not, the command is dead already.
-    let _ = child.stdin.take().unwrap().write_all(b"go\n");
     child.wait().unwrap();
+    // The command goes on, unless it has been killed with its supervisor.
+    let _ = input.write_all(b"go\n");
+    drop(input);
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     rest
