@@ -184,7 +184,12 @@ fn look(pid: libc::pid_t, events: i32) -> Result<Change, Error> {
     if others == 0 {
         return Ok(Change::Nothing);
     }
-    Ok(match waitid(pid, others | libc::WNOHANG)? {
+    let other = match waitid(pid, others | libc::WNOHANG) {
+        // It has ended since it was looked at, and who ended is no child to whoever asks for other news only.
+        Err(Error::Call { errno: libc::ECHILD, .. }) => None,
+        found => found?,
+    };
+    Ok(match other {
         None => Change::Nothing,
         Some((libc::CLD_CONTINUED, _)) => Change::Continued,
         Some((_, signal)) => Change::Stopped(signal),
