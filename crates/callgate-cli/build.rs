@@ -57,6 +57,10 @@ fn main() {
     println!("cargo::rustc-link-arg-bins=-L{}", out.display());
     println!("cargo::rustc-link-arg-bins=-static");
     println!("cargo::rustc-link-arg-bins=-no-pie");
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        // The archives' own names of functions are of no use to anybody.
+        println!("cargo::rustc-link-arg-bins=-Wl,--strip-all");
+    }
 }
 
 /// The path of an archive, as the linker's driver knows it; it answers with the bare name where it knows none.
