@@ -11,8 +11,9 @@ use object::{
     Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionFlags, SectionKind, SymbolKind, elf,
 };
 
-/// Debug information beyond this is not read: it would take longer than what is learned from it is worth.
-const MOST_DEBUG: u64 = 256 << 20;
+/// Sections beyond this are not read: it would take longer than what is learned from them is worth, and who made the file
+/// may have made it to be in the way.
+const MOST: u64 = 32 << 20;
 
 type Reader = EndianArcSlice<RunTimeEndian>;
 
@@ -41,11 +42,15 @@ const UNWINDING: [&str; 3] = [".eh_frame", ".eh_frame_hdr", ".debug_frame"];
 impl File {
     /// Reads the file at `path`; `None` for what is none.
     pub(super) fn open(path: &Path) -> Option<File> {
+        // What has been put in its place since must not keep us waiting.
+        if !std::fs::metadata(path).ok()?.is_file() {
+            return None;
+        }
         let cache = ReadCache::new(std::fs::File::open(path).ok()?);
         let object = object::File::parse(&cache).ok()?;
         let section = |name: &'static str| {
-            let section = object.section_by_name(name).filter(|s| !is_compressed(s.flags()))?;
-            let range = section.address()..section.address() + section.size();
+            let section = object.section_by_name(name).filter(is_read)?;
+            let range = section.address()..section.address().checked_add(section.size())?;
             Some(Section { name, range, data: section.data().ok()?.into() })
         };
         let text = object.sections().find(|s| s.kind() == SectionKind::Text && s.name() == Ok(".text"));
@@ -63,7 +68,7 @@ impl File {
         Some(File {
             path: path.to_path_buf(),
             base: object.segments().next().map_or(0, |s| s.address() & !0xfff),
-            text: text.map(|text| text.address()..text.address() + text.size()),
+            text: text.and_then(|text| Some(text.address()..text.address().checked_add(text.size())?)),
             sections: UNWINDING.iter().filter_map(|name| section(name)).collect(),
             functions,
             lines: OnceLock::new(),
@@ -97,13 +102,10 @@ impl File {
         let file = std::fs::File::open(&self.path).ok()?;
         let cache = ReadCache::new(file);
         let object = object::File::parse(&cache).ok()?;
-        let info = object.section_by_name(".debug_info").filter(|s| !is_compressed(s.flags()))?;
-        if info.size() > MOST_DEBUG {
-            return None;
-        }
+        object.section_by_name(".debug_info").filter(is_read)?;
         let endian = if object.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
         let load = |id: gimli::SectionId| -> Result<Reader, gimli::Error> {
-            let section = object.section_by_name(id.name()).filter(|s| !is_compressed(s.flags()));
+            let section = object.section_by_name(id.name()).filter(is_read);
             let data = section.and_then(|s| s.data().ok()).unwrap_or_default();
             Ok(EndianArcSlice::new(Arc::from(data), endian))
         };
@@ -128,8 +130,12 @@ fn by_lines(lines: &Context<Reader>, address: u64, library: &str) -> Vec<String>
     names
 }
 
-fn is_compressed(flags: SectionFlags) -> bool {
-    matches!(flags, SectionFlags::Elf { sh_flags } if sh_flags & u64::from(elf::SHF_COMPRESSED) != 0)
+/// Whether a section is of a size and a form to be read.
+fn is_read<'d>(section: &impl ObjectSection<'d>) -> bool {
+    let compressed = u64::from(elf::SHF_COMPRESSED);
+    let is_compressed =
+        matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & compressed != 0);
+    !is_compressed && section.size() <= MOST
 }
 
 /// A function's name as its source has it, where it is Rust's.

@@ -36,7 +36,7 @@ pub(super) fn find(tid: i32, base: u64, near: Range<u64>) -> Option<u64> {
             continue;
         }
         let at = end.max(near.start);
-        if at + JUMP <= *next.min(&near.end) {
+        if at.saturating_add(JUMP) <= *next.min(&near.end) {
             return Some(at);
         }
     }
@@ -90,7 +90,7 @@ fn ends(tid: i32, start: u64, description: u64) -> Option<u64> {
     memory::read_exact(tid, description, &mut bytes).ok()?;
     // Its length, what it belongs to, where it begins as counted from here, how long it is.
     let distance = i64::from(word(&bytes, 8)?.cast_signed());
-    if (description + 8).wrapping_add_signed(distance) != start {
+    if description.wrapping_add(8).wrapping_add_signed(distance) != start {
         return None;
     }
     start.checked_add(u64::from(word(&bytes, 12)?))
