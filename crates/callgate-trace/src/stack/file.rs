@@ -11,6 +11,8 @@ use object::{
     Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionFlags, SectionKind, SymbolKind, elf,
 };
 
+use super::guard::guarded;
+
 /// Sections beyond this are not read: it would take longer than what is learned from them is worth, and who made the file
 /// may have made it to be in the way.
 const MOST: u64 = 32 << 20;
@@ -42,6 +44,10 @@ const UNWINDING: [&str; 3] = [".eh_frame", ".eh_frame_hdr", ".debug_frame"];
 impl File {
     /// Reads the file at `path`; `None` for what is none.
     pub(super) fn open(path: &Path) -> Option<File> {
+        guarded(|| File::read(path)).flatten()
+    }
+
+    fn read(path: &Path) -> Option<File> {
         // What has been put in its place since must not keep us waiting.
         if !std::fs::metadata(path).ok()?.is_file() {
             return None;
@@ -82,9 +88,11 @@ impl File {
     /// What stands at an offset from where the file begins, the innermost first; `library` is the file's name.
     pub(super) fn names(&self, offset: u64, library: &str) -> Vec<String> {
         let address = self.base.wrapping_add(offset);
-        let lines = self.lines.get_or_init(|| self.read_lines().map(Mutex::new)).as_ref();
+        let lines =
+            self.lines.get_or_init(|| guarded(|| self.read_lines()).flatten().map(Mutex::new)).as_ref();
         let lines = lines.and_then(|lines| lines.lock().ok());
-        let mut names = lines.map_or_else(Vec::new, |lines| by_lines(&lines, address, library));
+        let by_lines = lines.and_then(|lines| guarded(|| by_lines(&lines, address, library)));
+        let mut names = by_lines.unwrap_or_default();
         if names.is_empty() {
             names.extend(self.function(address).map(|name| format!("{} ({library})", readable(name))));
         }

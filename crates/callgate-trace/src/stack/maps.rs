@@ -21,8 +21,12 @@ pub(super) struct Maps(Vec<Mapping>);
 
 impl Maps {
     pub(super) fn of(pid: i32) -> Option<Maps> {
-        let text = std::fs::read(format!("/proc/{pid}/maps")).ok()?;
-        Some(Maps(text.split(|byte| *byte == b'\n').filter_map(mapping).collect()))
+        Some(Maps::parse(&std::fs::read(format!("/proc/{pid}/maps")).ok()?))
+    }
+
+    /// What the kernel's text says; lines that are not about files are left out.
+    pub(super) fn parse(text: &[u8]) -> Maps {
+        Maps(text.split(|byte| *byte == b'\n').filter_map(mapping).collect())
     }
 
     /// A process that has ended has none.

@@ -5,6 +5,7 @@
 //! there are no others, and by file and line where there is debug information in the file itself.
 
 mod file;
+mod guard;
 mod maps;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use framehop::{
 };
 
 use self::file::File;
+use self::guard::guarded;
 use self::maps::{Mapping, Maps};
 use crate::decode::{Live, Memory};
 
@@ -96,19 +98,13 @@ impl Stacks {
 
     fn unwind(&mut self, pid: i32, point: Point, stack: &[u8]) -> Vec<u64> {
         let Some(process) = self.process(pid) else { return Vec::new() };
-        let mut cache: CacheNative<MayAllocateDuringUnwind> = CacheNative::new();
+        let mut addresses = Vec::new();
         let mut read = |address: u64| {
             let at = address.checked_sub(point.sp).and_then(|at| usize::try_from(at).ok()).ok_or(())?;
             stack.get(at..).and_then(|s| s.first_chunk()).map(|b| u64::from_ne_bytes(*b)).ok_or(())
         };
-        let mut frames = process.unwinder.iter_frames(point.ip, registers(point), &mut cache, &mut read);
-        let mut addresses = Vec::new();
-        while let Ok(Some(frame)) = frames.next() {
-            addresses.push(frame.address());
-            if addresses.len() >= MOST {
-                break;
-            }
-        }
+        // Where it panics, those found until then are told.
+        let _ = guarded(|| walk(&process.unwinder, point, &mut read, &mut addresses));
         addresses
     }
 
@@ -124,7 +120,7 @@ impl Stacks {
             for (text, base) in texts {
                 let file = self.file(pid, &text);
                 if let Some(file) = &file {
-                    process.unwinder.add_module(module(&text, base, file));
+                    let _ = guarded(|| process.unwinder.add_module(module(&text, base, file)));
                 }
                 process.modules.push((text, base, file));
             }
@@ -161,6 +157,23 @@ impl Stacks {
     }
 }
 
+/// The addresses that a thread is in, the innermost first.
+fn walk(
+    unwinder: &UnwinderNative<Arc<[u8]>, MayAllocateDuringUnwind>,
+    point: Point,
+    read: &mut impl FnMut(u64) -> Result<u64, ()>,
+    addresses: &mut Vec<u64>,
+) {
+    let mut cache: CacheNative<MayAllocateDuringUnwind> = CacheNative::new();
+    let mut frames = unwinder.iter_frames(point.ip, registers(point), &mut cache, read);
+    while let Ok(Some(frame)) = frames.next() {
+        addresses.push(frame.address());
+        if addresses.len() >= MOST {
+            break;
+        }
+    }
+}
+
 fn registers(point: Point) -> UnwindRegsNative {
     #[cfg(target_arch = "x86_64")]
     return UnwindRegsNative::new(point.ip, point.sp, point.fp);
@@ -183,4 +196,92 @@ fn module(text: &Mapping, base: u64, file: &File) -> Module<Arc<[u8]>> {
         ..Default::default()
     };
     Module::new(text.path.display().to_string(), text.start..text.end, base, sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::process::Command;
+
+    const SOURCE: &str = "#include <stdio.h>\n\
+        static inline int inner(int n) { return printf(\"%d\\n\", n); }\n\
+        int outer(int n) { return n ? outer(n - 1) : inner(n); }\n\
+        int main(int argc, char **argv) { return outer(argc) + (argv[0] != 0); }\n";
+
+    /// Numbers that look random, the same every time.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn next(&mut self, below: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            usize::try_from(self.0 >> 16).unwrap_or(0) % below.max(1)
+        }
+    }
+
+    /// Reads a file as one of a process, unwinds through it and names what stands in it.
+    fn look(path: &Path, numbers: &mut Numbers) -> usize {
+        let Some(file) = File::open(path) else { return 0 };
+        let start: u64 = 0x5555_0000_0000;
+        let maps =
+            Maps::parse(format!("{start:x}-{:x} r-xp 00000000 00:00 1 /x\n", start + 0x5000).as_bytes());
+        let (text, base) = maps.texts().next().unwrap();
+        let mut unwinder: UnwinderNative<Arc<[u8]>, MayAllocateDuringUnwind> = UnwinderNative::new();
+        let _ = guarded(|| unwinder.add_module(module(&text, base, &file)));
+        let mut seen = 0;
+        for _ in 0..64 {
+            // Where linkers put the text of a small program.
+            let address = base + 0x1000 + numbers.next(0x400) as u64;
+            let point = Point { ip: address, sp: 0x7fff_0000, ..Point::default() };
+            let mut words = Numbers(address | 1);
+            let mut read = |_: u64| Ok(base + words.next(0x5000) as u64);
+            let _ = guarded(|| walk(&unwinder, point, &mut read, &mut Vec::new()));
+            seen += file.names(address - base, "x").len();
+        }
+        seen
+    }
+
+    #[test]
+    fn damaged_programs_are_no_reason_to_panic() {
+        let folder = std::env::temp_dir().join(format!("callgate-stack-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (source, program) = (folder.join("p.c"), folder.join("p"));
+        std::fs::write(&source, SOURCE).unwrap();
+        let built = Command::new("cc").args(["-g", "-O1", "-o"]).arg(&program).arg(&source).status();
+        if !built.is_ok_and(|status| status.success()) {
+            return eprintln!("skipped: no C compiler");
+        }
+        let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+        let whole = std::fs::read(&program).unwrap();
+        assert!(look(&program, &mut numbers) > 0, "nothing is read of an undamaged one");
+        let sections = usize::try_from(u64::from_le_bytes(whole[40..48].try_into().unwrap())).unwrap();
+        for round in 0..400 {
+            let mut bytes = whole.clone();
+            for _ in 0..=numbers.next(12) {
+                // Headers, the table of sections, anything.
+                let at = match numbers.next(3) {
+                    0 => numbers.next(0x400),
+                    1 => sections + numbers.next(bytes.len() - sections),
+                    _ => numbers.next(bytes.len()),
+                };
+                bytes[at] = match numbers.next(3) {
+                    0 => 0xff,
+                    1 => 0x7f,
+                    _ => numbers.next(256) as u8,
+                };
+            }
+            if round % 10 == 0 {
+                bytes.truncate(numbers.next(whole.len()));
+            }
+            std::fs::write(&program, &bytes).unwrap();
+            look(&program, &mut numbers);
+        }
+        // One that nobody ever writes to.
+        let pipe = folder.join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(File::open(&pipe).is_none());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
