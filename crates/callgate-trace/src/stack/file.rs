@@ -16,6 +16,8 @@ use super::guard::guarded;
 /// Sections beyond this are not read: it would take longer than what is learned from them is worth, and who made the file
 /// may have made it to be in the way.
 const MOST: u64 = 32 << 20;
+/// A byte of a line table may become a row of 32 in memory.
+const MOST_LINES: u64 = 8 << 20;
 
 type Reader = EndianArcSlice<RunTimeEndian>;
 
@@ -30,6 +32,8 @@ pub(super) struct File {
     functions: Vec<(u64, u64, Box<str>)>,
     /// Read when it is first asked for.
     lines: OnceLock<Option<Mutex<Context<Reader>>>>,
+    /// Bytes of its sections that are kept or will be.
+    pub(super) size: u64,
 }
 
 /// A section that unwinding needs.
@@ -42,18 +46,38 @@ pub(super) struct Section {
 const UNWINDING: [&str; 3] = [".eh_frame", ".eh_frame_hdr", ".debug_frame"];
 
 impl File {
-    /// Reads the file at `path`; `None` for what is none.
-    pub(super) fn open(path: &Path) -> Option<File> {
-        guarded(|| File::read(path)).flatten()
+    /// Reads the file at `path`, if it takes no more than `room` bytes, and without its debug information if only that takes
+    /// more; `None` for what is none.
+    pub(super) fn open(path: &Path, room: u64) -> Option<File> {
+        guarded(|| File::read(path, room)).flatten()
     }
 
-    fn read(path: &Path) -> Option<File> {
+    fn read(path: &Path, room: u64) -> Option<File> {
         // What has been put in its place since must not keep us waiting.
         if !std::fs::metadata(path).ok()?.is_file() {
             return None;
         }
         let cache = ReadCache::new(std::fs::File::open(path).ok()?);
         let object = object::File::parse(&cache).ok()?;
+        let (mut size, mut debug) = (0u64, 0u64);
+        for section in object.sections() {
+            let Ok(name) = section.name() else { continue };
+            let sum = match name {
+                ".symtab" | ".strtab" | ".dynsym" | ".dynstr" => &mut size,
+                _ if UNWINDING.contains(&name) => &mut size,
+                _ if name.starts_with(".debug_") => &mut debug,
+                _ => continue,
+            };
+            *sum = sum.saturating_add(section.size());
+        }
+        if size > room {
+            return None;
+        }
+        let lines = OnceLock::new();
+        match size.saturating_add(debug) {
+            both if both <= room => size = both,
+            _ => lines.set(None).ok()?,
+        }
         let section = |name: &'static str| {
             let section = object.section_by_name(name).filter(is_read)?;
             let range = section.address()..section.address().checked_add(section.size())?;
@@ -77,7 +101,8 @@ impl File {
             text: text.and_then(|text| Some(text.address()..text.address().checked_add(text.size())?)),
             sections: UNWINDING.iter().filter_map(|name| section(name)).collect(),
             functions,
-            lines: OnceLock::new(),
+            lines,
+            size,
         })
     }
 
@@ -143,7 +168,8 @@ fn is_read<'d>(section: &impl ObjectSection<'d>) -> bool {
     let compressed = u64::from(elf::SHF_COMPRESSED);
     let is_compressed =
         matches!(section.flags(), SectionFlags::Elf { sh_flags } if sh_flags & compressed != 0);
-    !is_compressed && section.size() <= MOST
+    let most = if section.name() == Ok(".debug_line") { MOST_LINES } else { MOST };
+    !is_compressed && section.size() <= most
 }
 
 /// A function's name as its source has it, where it is Rust's.

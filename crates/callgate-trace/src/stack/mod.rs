@@ -29,14 +29,23 @@ const MOST: usize = 24;
 const DEPTH: usize = 64 << 10;
 
 /// What is known of the files that processes execute.
-#[derive(Default)]
 pub struct Stacks {
     files: HashMap<PathBuf, Option<Arc<File>>>,
+    /// How many bytes more of files may be kept.
+    room: u64,
     processes: HashMap<i32, Process>,
 }
 
 /// How many processes are known at once.
 const PROCESSES: usize = 64;
+/// How many bytes of files are kept in all: programs can have any number of any size made for them.
+const ROOM: u64 = 128 << 20;
+
+impl Default for Stacks {
+    fn default() -> Stacks {
+        Stacks { files: HashMap::new(), room: ROOM, processes: HashMap::new() }
+    }
+}
 
 /// A process's text.
 struct Process {
@@ -136,7 +145,8 @@ impl Stacks {
         // As the process itself would find it.
         let root = PathBuf::from(format!("/proc/{pid}/root"));
         let path = root.join(text.path.strip_prefix("/").unwrap_or(&text.path));
-        let file = File::open(&path).map(Arc::new);
+        let file = File::open(&path, self.room).map(Arc::new);
+        self.room -= file.as_ref().map_or(0, |file| file.size);
         self.files.insert(text.path.clone(), file.clone());
         file
     }
@@ -223,7 +233,7 @@ mod tests {
 
     /// Reads a file as one of a process, unwinds through it and names what stands in it.
     fn look(path: &Path, numbers: &mut Numbers) -> usize {
-        let Some(file) = File::open(path) else { return 0 };
+        let Some(file) = File::open(path, ROOM) else { return 0 };
         let start: u64 = 0x5555_0000_0000;
         let maps =
             Maps::parse(format!("{start:x}-{:x} r-xp 00000000 00:00 1 /x\n", start + 0x5000).as_bytes());
@@ -255,6 +265,11 @@ mod tests {
         }
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
         let whole = std::fs::read(&program).unwrap();
+        let with_lines = File::open(&program, ROOM).unwrap();
+        assert!(with_lines.names(0, "p").is_empty() && with_lines.size > 0);
+        // Without room for debug information, and without any.
+        assert!(File::open(&program, with_lines.size - 1).unwrap().size < with_lines.size);
+        assert!(File::open(&program, 1).is_none());
         assert!(look(&program, &mut numbers) > 0, "nothing is read of an undamaged one");
         let sections = usize::try_from(u64::from_le_bytes(whole[40..48].try_into().unwrap())).unwrap();
         for round in 0..400 {
@@ -281,7 +296,7 @@ mod tests {
         // One that nobody ever writes to.
         let pipe = folder.join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert!(File::open(&pipe).is_none());
+        assert!(File::open(&pipe, ROOM).is_none());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }
