@@ -2,8 +2,12 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGQUIT, SIGTERM};
+use signal_hook::{flag, low_level};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,12 +27,15 @@ pub(crate) enum Key {
     Nothing,
 }
 
-/// A terminal that is drawn on. It is as it was when this is dropped, be it by a panic.
+/// A terminal that is drawn on. It is as it was when this is dropped, be it by a panic, and before a signal ends us.
 pub(crate) struct Screen {
     file: File,
     before: Termios,
     /// Keys that were read, and not asked for yet.
     read: Vec<u8>,
+    /// The signal that is to end us, or 0; and whether signals do that by themselves again.
+    signal: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
 }
 
 /// The fewest rows and columns that something can be shown in.
@@ -50,7 +57,12 @@ impl Screen {
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(&file, OptionalActions::Now, &raw)?;
-        let mut screen = Screen { file, before, read: Vec::new() };
+        let mut screen =
+            Screen { file, before, read: Vec::new(), signal: Arc::default(), over: Arc::default() };
+        for signal in [SIGHUP, SIGQUIT, SIGTERM] {
+            flag::register_conditional_default(signal, Arc::clone(&screen.over))?;
+            flag::register_usize(signal, Arc::clone(&screen.signal), signal.unsigned_abs() as usize)?;
+        }
         screen.file.write_all(b"\x1b[?1049h\x1b[?25l")?;
         Ok(screen)
     }
@@ -85,6 +97,7 @@ impl Screen {
 
     /// The next key, or that there is none for now.
     pub(crate) fn key(&mut self) -> io::Result<Key> {
+        self.end_if_told();
         if self.read.is_empty() {
             let mut fds = [PollFd::new(&self.file, PollFlags::IN)];
             match poll(&mut fds, Some(&PATIENCE)) {
@@ -104,10 +117,26 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
-    fn drop(&mut self) {
+impl Screen {
+    fn give_back(&mut self) {
         let _ = self.file.write_all(b"\x1b[?25h\x1b[?1049l");
         let _ = tcsetattr(&self.file, OptionalActions::Now, &self.before);
+    }
+
+    /// Ends this process where a signal was to end it.
+    fn end_if_told(&mut self) {
+        if let Ok(signal @ 1..) = i32::try_from(self.signal.load(Ordering::Acquire)) {
+            self.give_back();
+            let _ = low_level::emulate_default_handler(signal);
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.end_if_told();
+        self.give_back();
+        self.over.store(true, Ordering::Release);
     }
 }
 

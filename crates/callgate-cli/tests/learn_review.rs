@@ -141,6 +141,27 @@ fn who_stops_writes_nothing_and_has_the_terminal_back() {
 }
 
 #[test]
+fn a_signal_that_ends_it_gives_the_terminal_back() {
+    if !installed("script") || !installed("stty") || !installed("pkill") {
+        return;
+    }
+    for (signal, status) in [("TERM", 143), ("HUP", 129)] {
+        let folder = Folder::new();
+        let terminal = on_screen(&folder, "", false);
+        terminal.wait(0, "4 rules: ");
+        // The one of this test, by the file it reads.
+        let recording = folder.path().join("recording.jsonl");
+        let words = format!("^[^ ]*callgate .*{}$", recording.display());
+        let sent = Command::new("pkill").args([&format!("-{signal}"), "-f", &words]).status().unwrap();
+        assert!(sent.success());
+        terminal.wait(0, &format!("ended {status}"));
+        let (shown, _) = terminal.end();
+        is_restored(&folder, &shown);
+        assert!(!folder.path().join("policy.cg").exists());
+    }
+}
+
+#[test]
 fn colour_is_left_out_where_it_is_not_wanted() {
     if !installed("script") || !installed("stty") {
         return;
