@@ -169,14 +169,18 @@ fn nushell() {
         return;
     }
     let (folder, script) = folder("nushell");
+    // What it offers an editor at the end of a file; releases before 0.114 have no command for it.
     let asked = |line: &str| {
+        let text = format!("source {script}\n{line}");
+        let file = folder.file("line.nu", text.as_bytes());
         let mut nu = Command::new("nu");
-        let text = format!("source {script}; '{line}' | commandline complete | to json -r");
-        let output = in_folder(nu.args(["--no-config-file", "-c", &text]), &folder).output().unwrap();
+        nu.args(["--no-config-file", "--ide-complete", &text.len().to_string(), &file]);
+        let output = in_folder(&mut nu, &folder).output().unwrap();
         let all: String = lines(&output).collect();
-        let found: Vec<String> = serde_json::from_str(&all).unwrap_or_else(|e| panic!("{e}: {all}"));
+        let found: serde_json::Value = serde_json::from_str(&all).unwrap_or_else(|e| panic!("{e}: {all}"));
         // Of a verb it gives the program's name, too.
-        found.iter().map(|c| c.trim_start_matches("callgate ").to_owned()).collect()
+        let name = |c: &serde_json::Value| c.as_str().unwrap().trim_start_matches("callgate ").to_owned();
+        found["completions"].as_array().unwrap().iter().map(name).collect()
     };
     listed(asked);
 }
