@@ -13,16 +13,23 @@ pub(crate) const BEFORE_EXEC: u8 = 125;
 pub(crate) const CANNOT: u8 = 3;
 
 /// A verb's end, with what to tell the user.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
     /// Already said, if empty.
     pub(crate) messages: Vec<String>,
+    /// The input is sound and says nothing of system calls.
+    pub(crate) no_filter: bool,
 }
 
 impl Failure {
     pub(crate) fn new(code: u8, message: impl Display) -> Failure {
-        Failure { code, messages: vec![message.to_string()] }
+        Failure::all(code, vec![message.to_string()])
+    }
+
+    /// Several things were wrong.
+    pub(crate) fn all(code: u8, messages: Vec<String>) -> Failure {
+        Failure { code, messages, no_filter: false }
     }
 
     /// Bad input or wrong usage.
@@ -32,7 +39,7 @@ impl Failure {
 
     /// The message has been printed.
     pub(crate) fn said(code: u8) -> Failure {
-        Failure { code, messages: Vec::new() }
+        Failure::all(code, Vec::new())
     }
 }
 

@@ -76,7 +76,7 @@ pub fn main() -> ExitCode {
     };
     match done {
         Ok(code) => ExitCode::from(code),
-        Err(Failure { code, messages }) => {
+        Err(Failure { code, messages, .. }) => {
             for message in messages {
                 say.error(&message);
             }

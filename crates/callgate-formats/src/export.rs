@@ -39,7 +39,7 @@ pub fn write(policy: &Policy, format: Format, options: &Options) -> Result<Expor
     if refused.is_empty() {
         return Ok(export);
     }
-    let problems = refused
+    let problems: Vec<Problem> = refused
         .into_iter()
         .map(|l| {
             let problem =
@@ -47,7 +47,7 @@ pub fn write(policy: &Policy, format: Format, options: &Options) -> Result<Expor
             Problem { file: l.file.clone().or(options.file.clone()), ..problem }
         })
         .collect();
-    Err(Error { problems })
+    Err(Error::from(problems))
 }
 
 fn write_as(policy: &Policy, format: Format, options: &Options) -> Result<Export, Error> {

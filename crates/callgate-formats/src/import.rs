@@ -343,11 +343,7 @@ impl Collect {
     /// # Errors
     /// All problems recorded so far.
     pub fn check(&mut self) -> Result<(), Error> {
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Error { problems: std::mem::take(&mut self.problems) })
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(Error::from(std::mem::take(&mut self.problems))) }
     }
 }
 

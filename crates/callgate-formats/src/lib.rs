@@ -54,7 +54,7 @@ pub use host::Capabilities;
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, Witness, fuzz_read, read};
 pub use minijail::Constants;
 pub use options::{List, Open, Options, Runtime};
-pub use place::{Error, NO_FILTER, Place, Problem};
+pub use place::{Error, Place, Problem};
 
 /// The examples of the front page, run.
 #[cfg(doctest)]

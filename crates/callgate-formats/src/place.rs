@@ -3,13 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// What is wrong with files of formats that are about more than system calls, if nothing of theirs is: in a tree of
-/// files they are nothing to complain of.
-pub const NO_FILTER: [&str; 2] = [
-    "no setting of this unit adds a system-call filter",
-    "no line of this profile adds a system-call filter",
-];
-
 /// A place in a file, in the file's own coordinates. The default is "the file as a whole".
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Place {
@@ -104,12 +97,20 @@ impl fmt::Display for Problem {
 pub struct Error {
     /// The problems; never empty.
     pub problems: Vec<Problem>,
+    /// Whether the file is sound and only says nothing of system calls, as most units do: no policy, but in a tree of
+    /// files nothing to complain of, either.
+    pub no_filter: bool,
 }
 
 impl Error {
     /// An error with one problem.
     pub fn new(place: Place, what: impl Into<String>) -> Error {
         Problem::new(place, what).into()
+    }
+
+    /// A sound file that says nothing of system calls.
+    pub(crate) fn no_filter(problem: Problem) -> Error {
+        Error { problems: vec![problem], no_filter: true }
     }
 
     /// The same error with the file's name filled in where a problem names none.
@@ -126,7 +127,13 @@ impl Error {
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Error {
-        Error { problems: vec![problem] }
+        vec![problem].into()
+    }
+}
+
+impl From<Vec<Problem>> for Error {
+    fn from(problems: Vec<Problem>) -> Error {
+        Error { problems, no_filter: false }
     }
 }
 

@@ -420,9 +420,8 @@ fn program(
     let container = container.or_else(|| Some(container::detect(bytes)?.container));
     let arch = reading.arches.arch.first().copied();
     let options = ReadOptions { container, arch, endian: arch.map(|a| a.endian()) };
-    let read = container::read(bytes, &options).map_err(|errors| Failure {
-        code: crate::failure::BAD_INPUT,
-        messages: errors.iter().map(|e| format!("{name}:{e}")).collect(),
+    let read = container::read(bytes, &options).map_err(|errors| {
+        Failure::all(crate::failure::BAD_INPUT, errors.iter().map(|e| format!("{name}:{e}")).collect())
     })?;
     Ok((read.code, read.container))
 }

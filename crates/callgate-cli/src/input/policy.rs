@@ -78,7 +78,8 @@ pub(super) fn foreign(
         let (runtime, format) = (runtime.name(), format.name());
         say.line(&format!("callgate: {name}: --as-runtime {runtime} says nothing about {format} files"));
     }
-    let import = callgate_formats::read(text, format, &options).map_err(Failure::input)?;
+    let import = callgate_formats::read(text, format, &options)
+        .map_err(|e| Failure { no_filter: e.no_filter, ..Failure::input(e) })?;
     for other in &import.beside {
         say.line(&format!("callgate: {name}: read together with {other}"));
     }

@@ -16,9 +16,8 @@ pub(crate) fn asm(args: &Asm, say: &Say) -> Outcome {
         _ => Container::Asm,
     };
     let options = ReadOptions { container: Some(container), arch, endian: None };
-    let read = container::read(text.as_bytes(), &options).map_err(|errors| Failure {
-        code: crate::failure::BAD_INPUT,
-        messages: errors.iter().map(|e| format!("{name}:{e}")).collect(),
+    let read = container::read(text.as_bytes(), &options).map_err(|errors| {
+        Failure::all(crate::failure::BAD_INPUT, errors.iter().map(|e| format!("{name}:{e}")).collect())
     })?;
     let code = read.code;
     if let Err(e) = code.clone().check() {

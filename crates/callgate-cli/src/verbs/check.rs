@@ -22,6 +22,8 @@ pub(crate) struct Checked {
     pub(crate) format: Option<&'static str>,
     /// Why it could not be read or understood.
     pub(crate) failure: Option<String>,
+    /// Whether that is only that it says nothing of system calls.
+    no_filter: bool,
     /// What is wrong with it.
     pub(crate) findings: Vec<Finding>,
 }
@@ -114,7 +116,7 @@ impl Job<'_> {
         let mut others = walk(Path::new(name), &mut files)?;
         for file in files {
             let checked = self.file(&file)?;
-            if checked.iter().any(is_about_something_else) {
+            if checked.iter().any(|c| c.no_filter) {
                 others += 1;
             } else {
                 out.extend(checked);
@@ -137,6 +139,7 @@ impl Job<'_> {
                 name: input.name,
                 format: Some(input.format),
                 failure: None,
+                no_filter: false,
                 findings,
             }]);
         }
@@ -156,6 +159,7 @@ impl Job<'_> {
             name: name.to_string(),
             format: None,
             failure: Some(failure.messages.join("\n")),
+            no_filter: failure.no_filter,
             findings: self.quiet.take().into_iter().map(Finding::from).collect(),
         })
     }
@@ -164,7 +168,7 @@ impl Job<'_> {
         let one = |name: String, subject: &Subject<'_>| {
             let mut findings = lint::lint(subject, &self.options);
             findings.extend(dropped(input));
-            Checked { name, format: Some(input.format), failure: None, findings }
+            Checked { name, format: Some(input.format), failure: None, no_filter: false, findings }
         };
         match &input.kind {
             Kind::Foreign(import) if !import.stack && import.policies.len() > 1 => import
@@ -193,7 +197,7 @@ impl Job<'_> {
         findings.extend(inputs.iter().flat_map(dropped));
         let formats: Vec<&str> = inputs.iter().map(|i| i.format).collect();
         let format = formats.first().copied().filter(|f| formats.iter().all(|other| other == f));
-        Checked { name: self.args.inputs.join(" + "), format, failure: None, findings }
+        Checked { name: self.args.inputs.join(" + "), format, failure: None, no_filter: false, findings }
     }
 
     /// Applies one fix after the other, keeping those after which the text still is a policy and the
@@ -286,12 +290,6 @@ pub(crate) fn dropped(input: &Input) -> Vec<Finding> {
         })
     };
     import.losses.iter().map(finding).chain(import.notes.iter().map(note)).collect()
-}
-
-/// Whether it is a file of a format that is about more than system calls, and says nothing of those.
-fn is_about_something_else(checked: &Checked) -> bool {
-    let says = |failure: &String| callgate_formats::NO_FILTER.iter().any(|what| failure.ends_with(what));
-    checked.failure.as_ref().is_some_and(says)
 }
 
 /// `5 files: 3 oci, 1 systemd, 1 cannot be read; 2 others are no policies`.

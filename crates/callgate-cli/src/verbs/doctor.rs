@@ -83,7 +83,7 @@ pub(crate) fn doctor(args: &Doctor, say: &Say) -> Outcome {
         r.why_not.iter().map(|why| format!("{name} does not work here: {why}")).collect::<Vec<_>>()
     };
     let messages: Vec<String> = required.iter().flat_map(sentence).collect();
-    if messages.is_empty() { Ok(0) } else { Err(Failure { code: CANNOT, messages }) }
+    if messages.is_empty() { Ok(0) } else { Err(Failure::all(CANNOT, messages)) }
 }
 
 /// What was required, and why it does not work: empty if it does.

@@ -103,8 +103,7 @@ impl Emulated<'_> {
         text.push('\n');
         if args.trace {
             let options = disasm::Options { arch: Some(arch), bytes: false };
-            let program =
-                self.program.as_ref().map_err(|e| Failure { code: e.code, messages: e.messages.clone() })?;
+            let program = self.program.as_ref().map_err(Failure::clone)?;
             text.push_str(&trace(program, data, &options).to_string());
         }
         Ok(text)

@@ -5,7 +5,7 @@ use super::profile::Profile;
 use crate::detect::Format;
 use crate::import::{Collect, Import};
 use crate::options::Options;
-use crate::place::{Error, NO_FILTER};
+use crate::place::Error;
 use crate::scan::{Pos, Source};
 use callgate::Arch;
 
@@ -27,7 +27,8 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
     let policies = filters::filters(&profile, arch, &mut collect);
     collect.check()?;
     if policies.is_empty() {
-        return Err(source.error(Pos::default(), NO_FILTER[1]));
+        let what = "no line of this profile adds a system-call filter";
+        return Err(Error { no_filter: true, ..source.error(Pos::default(), what) });
     }
     let mut import = Import::several(Format::Firejail, policies, collect);
     import.stack = true;

@@ -5,7 +5,7 @@ use super::{drop_in, filters, settings, unit};
 use crate::detect::Format;
 use crate::import::{Collect, Import};
 use crate::options::Options;
-use crate::place::{Error, NO_FILTER};
+use crate::place::Error;
 use crate::scan::Source;
 
 /// Reads a unit, with its drop-ins, as a stack of policies, one a setting.
@@ -22,10 +22,10 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
         collect.losses.iter().map(|l| &l.what).chain(collect.notes.iter().map(|n| &n.what)).next().cloned();
     let policies = filters::filters(&settings, &files, options, &mut collect);
     if policies.is_empty() {
-        let problem = files.problem(Spot::default(), NO_FILTER[0]);
+        let problem = files.problem(Spot::default(), "no setting of this unit adds a system-call filter");
         return Err(match passed_over {
             Some(what) => problem.help(what).into(),
-            None => problem.into(),
+            None => Error::no_filter(problem),
         });
     }
     let mut import = Import::several(Format::Systemd, policies, collect);
