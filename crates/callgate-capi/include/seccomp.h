@@ -136,6 +136,8 @@ struct scmp_arg_cmp {
 #define SCMP_ACT_KILL_THREAD 0x00000000U
 #define SCMP_ACT_KILL SCMP_ACT_KILL_THREAD
 #define SCMP_ACT_TRAP 0x00030000U
+/* With a number that the SIGSYS handler finds in si_errno. */
+#define SCMP_ACT_TRAPX(message) (0x00030000U | ((message) & 0x0000ffffU))
 #define SCMP_ACT_ERRNO(errno_value) (0x00050000U | ((errno_value) & 0x0000ffffU))
 #define SCMP_ACT_NOTIFY 0x7fc00000U
 #define SCMP_ACT_TRACE(message) (0x7ff00000U | ((message) & 0x0000ffffU))
@@ -166,6 +168,19 @@ struct seccomp_notif_resp {
 #ifndef SECCOMP_USER_NOTIF_FLAG_CONTINUE
 #define SECCOMP_USER_NOTIF_FLAG_CONTINUE (1UL << 0)
 #endif
+#ifndef SECCOMP_ADDFD_FLAG_SETFD
+#define SECCOMP_ADDFD_FLAG_SETFD (1UL << 0)
+struct seccomp_notif_addfd {
+	__u64 id;
+	__u32 flags;
+	__u32 srcfd;
+	__u32 newfd;
+	__u32 newfd_flags;
+};
+#endif
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
 
 /* The version of this library. */
 const struct scmp_version *seccomp_version(void);
@@ -180,8 +195,10 @@ int seccomp_reset(scmp_filter_ctx ctx, uint32_t def_action);
 void seccomp_release(scmp_filter_ctx ctx);
 int seccomp_merge(scmp_filter_ctx ctx_dst, scmp_filter_ctx ctx_src);
 
-/* Architectures. seccomp_arch_resolve_name() returns 0 for an unknown name. */
+/* Architectures. seccomp_arch_resolve_name() returns 0 for an unknown name, seccomp_arch_name() NULL for an
+   unknown token; what it returns is not to be freed. */
 uint32_t seccomp_arch_resolve_name(const char *arch_name);
+const char *seccomp_arch_name(uint32_t arch_token);
 uint32_t seccomp_arch_native(void);
 int seccomp_arch_exist(const scmp_filter_ctx ctx, uint32_t arch_token);
 int seccomp_arch_add(scmp_filter_ctx ctx, uint32_t arch_token);
@@ -210,11 +227,12 @@ int seccomp_rule_add_exact(scmp_filter_ctx ctx, uint32_t action, int syscall, un
 int seccomp_rule_add_exact_array(scmp_filter_ctx ctx, uint32_t action, int syscall, unsigned int arg_cnt,
 				 const struct scmp_arg_cmp *arg_array);
 
-/* Notifications. seccomp_notify_fd() returns the descriptor. */
+/* Notifications. seccomp_notify_fd() returns the descriptor, seccomp_notify_addfd() the one the caller got. */
 int seccomp_notify_alloc(struct seccomp_notif **req, struct seccomp_notif_resp **resp);
 void seccomp_notify_free(struct seccomp_notif *req, struct seccomp_notif_resp *resp);
 int seccomp_notify_receive(int fd, struct seccomp_notif *req);
 int seccomp_notify_respond(int fd, struct seccomp_notif_resp *resp);
+int seccomp_notify_addfd(int fd, struct seccomp_notif_addfd *addfd);
 int seccomp_notify_id_valid(int fd, uint64_t id);
 int seccomp_notify_fd(const scmp_filter_ctx ctx);
 

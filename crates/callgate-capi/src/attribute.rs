@@ -108,7 +108,9 @@ pub(crate) fn is_action(raw: u32) -> bool {
     let data = raw & 0xffff;
     match Action::from_ret(raw) {
         Action::KillProcess(_) => data == 0 && Kernel::has(Feature::KillProcess),
-        Action::KillThread(_) | Action::Trap(_) | Action::Allow(_) => data == 0,
+        Action::KillThread(_) | Action::Allow(_) => data == 0,
+        // A trap's number is of the interface after 2.6 (`SCMP_ACT_TRAPX`).
+        Action::Trap(_) => true,
         Action::Errno(_) => data < 4095,
         Action::Notify(_) => data == 0 && Kernel::has(Feature::Notify),
         Action::Trace(_) => true,

@@ -190,6 +190,23 @@ impl Kernel {
         unsafe { notification(fd, SEND, response) }
     }
 
+    /// Gives the caller behind a notification a descriptor; its number there.
+    ///
+    /// # Safety
+    /// `addfd` points to a readable `struct seccomp_notif_addfd`.
+    pub(crate) unsafe fn add_descriptor(fd: c_int, addfd: *mut c_void) -> Result<c_int, c_int> {
+        if !Kernel::has(Feature::Notify) {
+            return Err(EOPNOTSUPP);
+        }
+        // SAFETY: the caller's contract.
+        match unsafe { libc::ioctl(fd, ADDFD as _, addfd) } {
+            // As kernels before 5.9 say of it.
+            -1 if errno() == EINVAL => Err(EOPNOTSUPP),
+            ..0 => Err(ECANCELED),
+            descriptor => Ok(descriptor),
+        }
+    }
+
     /// Whether the call behind a notification still waits.
     pub(crate) fn is_waiting(fd: c_int, id: u64) -> Result<(), c_int> {
         if !Kernel::has(Feature::Notify) {
@@ -211,6 +228,7 @@ impl Kernel {
 const RECV: c_ulong = ioc(3, 0, 80);
 const SEND: c_ulong = ioc(3, 1, 24);
 const ID_VALID: c_ulong = ioc(WRITE, 2, 8);
+const ADDFD: c_ulong = ioc(WRITE, 3, 24);
 /// As kernels before 5.10 numbered it, with the wrong direction.
 const ID_VALID_OLD: c_ulong = ioc(READ, 2, 8);
 const ODD: bool = cfg!(any(

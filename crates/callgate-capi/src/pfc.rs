@@ -149,7 +149,8 @@ impl Text {
         let word = match Action::from_ret(raw) {
             Action::KillProcess(_) => "KILL_PROCESS".into(),
             Action::KillThread(_) => "KILL".into(),
-            Action::Trap(_) => "TRAP".into(),
+            Action::Trap(0) => "TRAP".into(),
+            Action::Trap(message) => format!("TRAP({message})"),
             Action::Errno(errno) => format!("ERRNO({})", errno.0),
             Action::Trace(message) => format!("TRACE({message})"),
             Action::Log(_) => "LOG".into(),

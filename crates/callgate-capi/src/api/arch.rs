@@ -11,6 +11,7 @@ use crate::token;
 use callgate::Arch;
 use libc::{EEXIST, EINVAL, c_char, c_int, c_void};
 use std::ffi::CStr;
+use std::ptr::null;
 
 /// The token of the architecture with this name; 0 if there is none.
 ///
@@ -25,6 +26,27 @@ pub unsafe extern "C" fn seccomp_arch_resolve_name(arch_name: *const c_char) -> 
     let name = unsafe { CStr::from_ptr(arch_name) };
     guarded(|| name.to_str().ok().and_then(Arch::from_name).map_or(0, token::of)).unwrap_or(0)
 }
+
+/// The name of the architecture with this token, 0 being the native one, as the interface after 2.6 tells it; null if
+/// there is none. It is not to be freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn seccomp_arch_name(arch_token: u32) -> *const c_char {
+    let place = token::parse(arch_token).and_then(|arch| Arch::ALL.iter().position(|a| *a == arch));
+    place.map_or(null(), |place| NAMES[place].as_ptr().cast())
+}
+
+/// The names of [`Arch::ALL`], each ended by a zero.
+static NAMES: [[u8; 16]; Arch::ALL.len()] = {
+    let mut names = [[0; 16]; Arch::ALL.len()];
+    let mut i = 0;
+    while i < names.len() {
+        let name = Arch::ALL[i].name().as_bytes();
+        assert!(name.len() < 16);
+        names[i].split_at_mut(name.len()).0.copy_from_slice(name);
+        i += 1;
+    }
+    names
+};
 
 /// The token of the architecture this library was built for.
 #[unsafe(no_mangle)]

@@ -84,6 +84,21 @@ pub unsafe extern "C" fn seccomp_notify_respond(fd: c_int, resp: *mut c_void) ->
     })
 }
 
+/// Gives the caller behind a notification a copy of a descriptor, as the interface after 2.6 does; the copy's number.
+///
+/// # Safety
+/// `addfd` is null or points to a `struct seccomp_notif_addfd`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn seccomp_notify_addfd(fd: c_int, addfd: *mut c_void) -> c_int {
+    guard(|| {
+        if addfd.is_null() {
+            return Err(EINVAL);
+        }
+        // SAFETY: the caller's contract.
+        unsafe { Kernel::add_descriptor(fd, addfd) }
+    })
+}
+
 /// 0 while the call behind a notification still waits.
 #[unsafe(no_mangle)]
 pub extern "C" fn seccomp_notify_id_valid(fd: c_int, id: u64) -> c_int {
