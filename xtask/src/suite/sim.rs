@@ -103,7 +103,8 @@ impl Run<'_> {
             return;
         }
         let found = answer(bytes, arch, nr, *args);
-        if found == expected {
+        // After 2.6 a trap is written with its number even where that is 0.
+        if found == expected.replace("TRAP(0)", "TRAP") {
             self.tally.passed += 1;
         } else {
             self.tally.failed += 1;
@@ -152,7 +153,8 @@ fn answer(bytes: &[u8], arch: Arch, nr: u32, args: [u64; 6]) -> String {
     match program.run(&SeccompData { nr, arch: arch.token(), ip: 0, args }).action() {
         Action::KillProcess(_) => "KILL_PROCESS".into(),
         Action::KillThread(_) => "KILL".into(),
-        Action::Trap(_) => "TRAP".into(),
+        Action::Trap(0) => "TRAP".into(),
+        Action::Trap(message) => format!("TRAP({message})"),
         Action::Errno(errno) => format!("ERRNO({})", errno.0),
         Action::Notify(_) => "NOTIFY".into(),
         Action::Trace(message) => format!("TRACE({message})"),
