@@ -18,7 +18,8 @@ const KNOWN: [u16; 8] = [op::LD_ABS, op::AND_K, op::OR_K, op::JA, op::JEQ_K, op:
 
 /// Runs every case.
 pub(super) fn run(suite: &Suite, library: &Library) -> Result<Tally> {
-    let mut run = Run { suite, library, numbers: BTreeMap::new(), tally: Tally::default() };
+    let arches = Arches::of(suite)?;
+    let mut run = Run { suite, library, arches, numbers: BTreeMap::new(), tally: Tally::default() };
     for path in batches(suite)? {
         let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let mut kind = "";
@@ -46,6 +47,7 @@ fn batches(suite: &Suite) -> Result<Vec<PathBuf>> {
 struct Run<'a> {
     suite: &'a Suite,
     library: &'a Library,
+    arches: Arches,
     /// What the library's resolver says a name is.
     numbers: BTreeMap<(&'static str, String), i64>,
     tally: Tally,
@@ -57,7 +59,7 @@ impl Run<'_> {
         let [name, arches, call, args @ .., expected] = fields else {
             return Err(format!("a case of fewer than four fields: {fields:?}"));
         };
-        let arches = chosen(arches)?;
+        let arches = self.arches.chosen(arches)?;
         if arches.is_empty() {
             self.tally.skipped += 1;
             return Ok(());
@@ -164,37 +166,62 @@ fn answer(bytes: &[u8], arch: Arch, nr: u32, args: [u64; 6]) -> String {
     }
 }
 
-/// The architectures a case is for on this machine.
-fn chosen(field: &str) -> Result<Vec<Arch>> {
-    let native = Arch::NATIVE.ok_or("this machine's architecture has no filters")?;
-    let (mut chosen, mut avoided) = (Vec::new(), Vec::new());
-    let all =
-        |wanted: &dyn Fn(&Arch) -> bool| Arch::ALL.iter().copied().filter(|a| wanted(a)).collect::<Vec<_>>();
-    for word in field.split(',') {
-        let (add, name) = match word.strip_prefix('+') {
-            Some(name) => (true, name),
-            None => (false, word),
-        };
-        if let Some(name) = word.strip_prefix('-') {
-            avoided.extend(Arch::from_name(name));
-            continue;
-        }
-        let little = |a: &Arch| a.endian() == callgate::abi::Endian::Little;
-        let mut group = match name {
-            "all" => all(&|_| true),
-            "all_le" => all(&little),
-            "all_be" => all(&|a| !little(a)),
-            "all_32" => all(&|a| a.pointer_bits() == 32),
-            "all_64" => all(&|a| a.pointer_bits() == 64),
-            name => vec![Arch::from_name(name).ok_or(format!("unknown architecture {name}"))?],
-        };
-        if !add {
-            group.retain(|a| *a == native);
-        }
-        chosen.extend(group);
+/// The architectures this release's script means by `all_le` and the like.
+struct Arches {
+    native: Arch,
+    groups: BTreeMap<&'static str, Vec<Arch>>,
+}
+
+impl Arches {
+    fn of(suite: &Suite) -> Result<Arches> {
+        let path = suite.tests.join("regression");
+        let script = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let lists = [("all_le", "LE"), ("all_be", "BE"), ("all_32", "32B"), ("all_64", "64B")].map(
+            |(group, mark)| {
+                let lead = format!("GLBL_ARCH_{mark}_SUPPORT=\"");
+                let list = script.split_once(&lead).and_then(|(_, rest)| rest.split_once('"'));
+                let list = list.ok_or(format!("{}: no list {lead}", path.display()))?.0;
+                let names = list.split_whitespace().filter(|word| *word != "\\");
+                Ok((group, names.map(named).collect::<Result<Vec<_>>>()?))
+            },
+        );
+        Ok(Arches {
+            native: Arch::NATIVE.ok_or("this machine's architecture has no filters")?,
+            groups: lists.into_iter().collect::<Result<_>>()?,
+        })
     }
-    chosen.retain(|a| !avoided.contains(a));
-    Ok(chosen)
+
+    /// The architectures a case is for on this machine.
+    fn chosen(&self, field: &str) -> Result<Vec<Arch>> {
+        let (mut chosen, mut avoided) = (Vec::new(), Vec::new());
+        for word in field.split(',') {
+            let (add, name) = match word.strip_prefix('+') {
+                Some(name) => (true, name),
+                None => (false, word),
+            };
+            if let Some(name) = word.strip_prefix('-') {
+                avoided.extend(Arch::from_name(name));
+                continue;
+            }
+            let mut group = match self.groups.get(name) {
+                Some(group) => group.clone(),
+                None if name == "all" => {
+                    ["all_le", "all_be"].iter().flat_map(|g| &self.groups[g]).copied().collect()
+                }
+                None => vec![named(name)?],
+            };
+            if !add {
+                group.retain(|a| *a == self.native);
+            }
+            chosen.extend(group);
+        }
+        chosen.retain(|a| !avoided.contains(a));
+        Ok(chosen)
+    }
+}
+
+fn named(name: &str) -> Result<Arch> {
+    Arch::from_name(name).ok_or_else(|| format!("unknown architecture {name}"))
 }
 
 /// A value or an inclusive range, decimal or hexadecimal; `N` is 0.
