@@ -147,11 +147,15 @@ fn program(bytes: &[u8]) -> Option<Detected> {
         Container::C | Container::Macros | Container::Bytes => Format::C,
         Container::Rust => Format::Rust,
         Container::SeccompTools | Container::Ceccomp => Format::Disasm,
-        Container::Asm | Container::SeccompToolsAsm => Format::Asm,
+        Container::Asm | Container::SeccompToolsAsm | Container::BpfAsm => Format::Asm,
         _ => Format::Bpf,
     };
     found(format, why)
 }
+
+/// The kind of the operator's objects.
+const PROFILE: &str = "SeccompProfile";
+const IS_PROFILE: &str = "it is a Kubernetes object of kind SeccompProfile";
 
 fn json_like(text: &str, path: Option<&Path>) -> Option<Detected> {
     // No JSON has a byte-order mark, and the reader says so.
@@ -173,6 +177,12 @@ fn json_like(text: &str, path: Option<&Path>) -> Option<Detected> {
     let at = At::root(&root, Keys::AnyCase);
     if at.get("linux").is_some_and(|l| l.has("seccomp")) {
         return found(Format::Oci, "it has linux.seccomp, as a bundle's config.json");
+    }
+    let is_profile = |at: &At<'_, '_>| at.get("kind").is_some_and(|k| k.string() == Ok(PROFILE));
+    if is_profile(&at)
+        || at.get("items").is_some_and(|i| i.elements().is_ok_and(|mut i| i.any(|o| is_profile(&o))))
+    {
+        return found(Format::Spo, IS_PROFILE);
     }
     if at.has("defaultAction") || at.has("syscalls") {
         return container_profile(&at, path);
@@ -222,9 +232,12 @@ fn container_profile(at: &At<'_, '_>, path: Option<&Path>) -> Option<Detected> {
 }
 
 fn yaml_like(text: &str) -> Option<Detected> {
-    let line = |wanted: &str| text.lines().any(|l| l.trim_end() == wanted);
-    if line("kind: SeccompProfile") || line("kind: \"SeccompProfile\"") {
-        return found(Format::Spo, "it is a Kubernetes object of kind SeccompProfile");
+    let is_profile = |line: &str| {
+        let kind = line.trim_start_matches([' ', '-', '\u{feff}']).strip_prefix("kind:");
+        kind.is_some_and(|kind| kind.trim().trim_matches(['"', '\'']) == PROFILE)
+    };
+    if text.lines().any(is_profile) {
+        return found(Format::Spo, IS_PROFILE);
     }
     let key = |wanted: &str| text.lines().any(|l| l.trim_start().starts_with(wanted));
     if key("default_action:") && key("syscalls:") {

@@ -378,6 +378,12 @@ fn detect(name: &str, bytes: &[u8]) -> Result<(As, String), Failure> {
                  filters of threads; --from FORMAT says what it is"
             )));
         }
+        (None, None) if [".yaml", ".yml"].iter().any(|end| name.ends_with(end)) => {
+            return Err(Failure::input(format!(
+                "{name}: YAML of no format known here: there is neither an object of kind SeccompProfile, nor are there \
+                 default_action and syscalls; --from FORMAT says what it is"
+            )));
+        }
         (None, None) => (As::Policy(Format::Callgate), NOTHING_ELSE.into()),
     })
 }
@@ -405,6 +411,7 @@ fn is_distinct(container: Container, bytes: &[u8]) -> bool {
         | Container::Strace
         | Container::Tcpdump
         | Container::XtBpf
+        | Container::BpfAsm
         | Container::SeccompTools
         | Container::Ceccomp => true,
         _ => false,

@@ -1,5 +1,5 @@
-//! Listings with the instruction's fields in hexadecimal columns, as seccomp-tools and ceccomp print
-//! them. The fields count; the words behind them are for people.
+//! Listings with the instruction's fields in hexadecimal columns, as seccomp-tools, ceccomp and libseccomp's
+//! `scmp_bpf_disasm` print them. The fields count; the words behind them are for people.
 
 use crate::program::asm::Error;
 use callgate_abi::Insn;
@@ -40,7 +40,7 @@ fn is_frame(line: &str) -> bool {
 
 fn is_title(line: &str) -> bool {
     let mut words = line.split_ascii_whitespace().skip(1);
-    words.next() == Some("CODE") && words.next() == Some("JT")
+    matches!(words.next(), Some("CODE" | "OP")) && words.next() == Some("JT")
 }
 
 /// The number and fields of a line.

@@ -1,6 +1,6 @@
 //! Which wrapping a file is.
 
-use super::{Container, columns};
+use super::{Container, columns, mnemonic};
 use std::borrow::Cow;
 
 /// What a file seems to be.
@@ -39,6 +39,9 @@ pub fn detect(bytes: &[u8]) -> Option<Detected> {
         } else {
             found(Container::SeccompTools, "its lines are `0000: code jt jf k`")
         };
+    }
+    if let Some(line) = text.lines().find(|line| mnemonic::is_line(line)) {
+        return found(Container::BpfAsm, &format!("it has the instruction `{:.40}`", line.trim()));
     }
     if text.contains("BPF_STMT") || text.contains("BPF_JUMP") {
         return if text.contains("filter=[") || trimmed.starts_with("[BPF_") {

@@ -12,6 +12,7 @@ mod foreign;
 mod guards;
 mod lex;
 mod lists;
+mod mnemonic;
 mod symbols;
 mod write;
 
@@ -62,6 +63,7 @@ containers! {
     SeccompTools "seccomp-tools" "The listing `seccomp-tools disasm` and `dump` print.";
     SeccompToolsAsm "seccomp-tools-asm" "What `seccomp-tools asm` takes.";
     Ceccomp "ceccomp" "The listing of ceccomp.";
+    BpfAsm "bpf_asm" "What the kernel's `bpf_asm` takes; read also from `bpf_dbg` and `tcpdump -d`.";
     Asm "asm" "This crate's listing; read also from the assemblers of seccomp-tools and ceccomp.";
 }
 
@@ -144,6 +146,7 @@ pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, Vec<Error>> {
         Container::SeccompTools | Container::Ceccomp => {
             endian::settle(columns::columns(text), options.endian)
         }
+        Container::BpfAsm => endian::settle(mnemonic::assemble(text), options.endian),
         Container::Asm | Container::SeccompToolsAsm => {
             asm::assemble(text, &asm::Options { arch: options.arch, endian: options.endian })
         }

@@ -81,6 +81,7 @@ pub fn write(code: &Code, container: Container, arch: Option<Arch>) -> Result<Ve
             out.push_str("#---------------------------------\n");
         }
         Container::SeccompToolsAsm => statements(&mut out, code)?,
+        Container::BpfAsm => out = super::mnemonic::write(code)?,
         Container::Asm => out = disasm(code, &options).to_string(),
     }
     Ok(out.into_bytes())
@@ -192,7 +193,7 @@ fn statements(out: &mut String, code: &Code) -> Result<(), Error> {
 }
 
 /// Whether the instruction has nothing in the fields which its statement does not show.
-fn whole(insn: &Insn) -> bool {
+pub(super) fn whole(insn: &Insn) -> bool {
     let jumps = is_conditional(insn.code);
     let from_x = insn.code & 0x08 != 0 && (jumps || insn.code & 0x07 == 0x04);
     let needs_no_k =
