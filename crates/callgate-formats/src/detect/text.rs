@@ -1,6 +1,7 @@
 //! Line-oriented notations, told apart by what no other of them has.
 
 use super::{Detected, Format, found};
+use crate::android::ARCHITECTURES;
 use crate::minijail::only_build_time;
 use callgate::Syscall;
 use std::path::Path;
@@ -78,10 +79,11 @@ fn android(lines: &[&str], path: Option<&Path>) -> Option<Detected> {
         let Some((_, arches)) = rest.rsplit_once(')') else { return false };
         let word =
             |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:|,".contains(&b));
-        let known = ["all", "arm", "arm64", "riscv64", "x86", "x86_64", "lp32", "lp64"];
-        word(name.rsplit(' ').next().unwrap_or_default())
+        word(name.split_whitespace().next_back().unwrap_or_default().trim_start_matches('*'))
             && !arches.trim().is_empty()
-            && arches.split(',').all(|a| known.contains(&a.split('#').next().unwrap_or_default().trim()))
+            && arches
+                .split(',')
+                .all(|a| ARCHITECTURES.contains(&a.split('#').next().unwrap_or_default().trim()))
     };
     let line = lines.iter().filter(|l| !l.starts_with('#')).find(stub)?;
     found(Format::Android, format!("it lists stubs with their architectures: {line:.60}"))
