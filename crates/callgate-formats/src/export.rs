@@ -73,7 +73,7 @@ fn write_as(policy: &Policy, format: Format, options: &Options) -> Result<Export
         }
         Format::Callgate => callgate::syntax::print(policy),
         Format::Oci | Format::Docker | Format::Spo => container::write(policy, format, options)?,
-        Format::Seccompiler => threads::write(policy, options)?,
+        Format::Seccompiler => threads::write(policy, host, options)?,
         Format::Minijail | Format::MinijailPython => {
             let (text, default) = minijail::write(policy, format, host)?;
             again.default = Some(default);
@@ -149,17 +149,35 @@ pub fn write_program(
     }
 }
 
-/// The machine the file is for. A file for one architecture is for the policy's first.
+/// The architecture to write a policy for in notations whose files are for one: that by which the first machine of
+/// the policy is called, x86_64 where x86 and x32 are served as well. A policy read back from a program lists
+/// them by their tokens, and x86's is the smallest.
+///
+/// ```
+/// use callgate::{Arch, Policy};
+/// let policy = Policy::parse("arch x86, x86_64, aarch64\ndefault allow").unwrap();
+/// assert_eq!(callgate_formats::main_arch(&policy), Some(Arch::X86_64));
+/// ```
+pub fn main_arch(policy: &Policy) -> Option<Arch> {
+    machines(policy).first().map(|machine| widest(machine))
+}
+
+/// The machine the file is for. A file for one architecture is for the policy's first machine.
 fn host_of(policy: &Policy, format: Format, options: &Options) -> Arch {
     let single = matches!(format, Format::Seccompiler);
-    let host = match policy.arches.first() {
-        Some(first) if single || !policy.arches.contains(&options.host) => *first,
+    let machines = machines(policy);
+    let host = match machines.first() {
+        Some(first)
+            if !first.contains(&options.host) && (single || !policy.arches.contains(&options.host)) =>
+        {
+            widest(first)
+        }
         _ => options.host,
     };
     if !is_for_every_machine(format) {
         return host;
     }
-    machines(policy).iter().find(|m| m.contains(&host)).map_or(host, |m| widest(m))
+    machines.iter().find(|m| m.contains(&host)).map_or(host, |m| widest(m))
 }
 
 /// The architecture a machine is called by: x86_64, where x86 and x32 are served as well.

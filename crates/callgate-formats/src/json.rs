@@ -53,8 +53,14 @@ impl Parser<'_> {
     }
 
     fn unexpected(&mut self, wanted: &str) -> Error {
-        let found = match self.text[self.at..].chars().next() {
+        let rest = &self.text[self.at..];
+        let found = match rest.chars().next() {
             None => "the end of the file".into(),
+            Some('\u{feff}') => "a byte-order mark, which JSON has none of".into(),
+            Some('#') => "'#': JSON has no comments".into(),
+            Some('/') if rest.starts_with("//") || rest.starts_with("/*") => {
+                "'/': JSON has no comments".into()
+            }
             Some(c) => format!("{c:?}"),
         };
         self.error(format!("expected {wanted}, found {found}"))
@@ -293,7 +299,8 @@ mod tests {
         assert_eq!(fails("[01]"), "1:3: numbers in JSON are decimal and do not start with 0");
         assert_eq!(fails("[1,]"), "1:4: expected a value, found ']'");
         assert!(fails("\"\\ud8\"").contains("hexadecimal"));
-        assert!(fails("// c\n{}").starts_with("1:1: expected a value"));
+        assert_eq!(fails("// c\n{}"), "1:1: expected a value, found '/': JSON has no comments");
+        assert!(fails("\u{feff}{}").starts_with("1:1: expected a value, found a byte-order mark"));
         assert!(fails("{} x").contains("after the end"));
         assert!(fails(&"[".repeat(1000)).contains("deeper than 64"));
     }

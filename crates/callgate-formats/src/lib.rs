@@ -49,7 +49,7 @@ mod yaml;
 
 pub use callgate::abi::Kernel;
 pub use detect::{Detected, Format, detect};
-pub use export::{Accept, Export, write, write_program};
+pub use export::{Accept, Export, main_arch, write, write_program};
 pub use host::Capabilities;
 pub use import::{Collect, Effect, Flags, Import, Listener, Loss, Named, Note, Witness, fuzz_read, read};
 pub use minijail::Constants;

@@ -6,13 +6,13 @@ use crate::import::{Collect, Import, Named};
 use crate::options::Options;
 use crate::place::Error;
 use crate::profile::{self, Dialect};
-use crate::tree::{At, Keys, Node};
+use crate::tree::{At, Keys, Node, Value};
 use crate::{Format, runtime, yaml};
 use callgate::Arch;
 
 /// Reads every `SeccompProfile` of a YAML file; several are alternatives, named by `metadata.name`.
 pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
-    let documents = yaml::parse(text)?;
+    let documents = objects(yaml::parse(text)?);
     let mut result: Option<Import> = None;
     for root in &documents {
         let at = At::root(root, Keys::Exact);
@@ -27,6 +27,25 @@ pub(crate) fn read(text: &str, options: &Options) -> Result<Import, Error> {
         }
     }
     result.ok_or_else(|| Error::new(crate::Place::default(), "there is no object of kind SeccompProfile"))
+}
+
+/// The objects of a file, those of lists (`kubectl get -o yaml`) one by one.
+fn objects(documents: Vec<Node>) -> Vec<Node> {
+    let mut out = Vec::with_capacity(documents.len());
+    for mut document in documents {
+        let at = At::root(&document, Keys::Exact);
+        let is_list = at.get("kind").is_some_and(|k| k.string().is_ok_and(|k| k.ends_with("List")));
+        if is_list
+            && let Value::Object(members) = &mut document.value
+            && let Some(items) = members.iter_mut().rfind(|m| m.key == "items")
+            && let Value::Array(items) = &mut items.node.value
+        {
+            out.append(items);
+        } else {
+            out.push(document);
+        }
+    }
+    out
 }
 
 fn object(at: &At<'_, '_>, documents: &[Node], options: &Options) -> Result<Import, Error> {

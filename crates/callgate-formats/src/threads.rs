@@ -5,23 +5,23 @@ use crate::import::Effect;
 use crate::json;
 use crate::options::{Options, Runtime};
 use crate::place::{Error, Place};
-use callgate::{Action, Op, Policy, Width};
+use callgate::{Action, Arch, Op, Policy, Width};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Writes the filter of one thread, for the first architecture of the policy. A file knows two
+/// Writes the filter of one thread, for one architecture of the policy. A file knows two
 /// actions; calls with a third get the nearer of the two that is not weaker.
-pub(crate) fn write(policy: &Policy, options: &Options) -> Result<String, Error> {
-    let Some(arch) = policy.arches.first() else {
+pub(crate) fn write(policy: &Policy, arch: Arch, options: &Options) -> Result<String, Error> {
+    if policy.arches.is_empty() {
         return Err(Error::new(Place::default(), "the policy lists no architecture"));
-    };
+    }
     let too_many = |call: callgate::Syscall| {
         Error::new(
             Place::default(),
             format!("the conditions of {} are too many to be written one by one", call.name()),
         )
     };
-    let flat = flatten(policy, *arch).map_err(|(call, _)| too_many(call))?;
+    let flat = flatten(policy, arch).map_err(|(call, _)| too_many(call))?;
     let default = sayable(flat.default);
     let matched = second_action(&flat.calls, default);
     let mut entries: Vec<String> = Vec::new();

@@ -158,6 +158,9 @@ pub(super) fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
 /// Bytes as text, or where they are none.
 pub(super) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|e| {
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            return Failure::input(format!("{name}: UTF-16 text; save it as UTF-8"));
+        }
         let line = bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
         Failure::input(format!(
             "{name}:{line}: not text: a byte that is no UTF-8 at offset {}",

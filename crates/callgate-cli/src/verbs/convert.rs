@@ -131,7 +131,8 @@ pub(crate) fn convert(args: &Convert, say: &Say) -> Outcome {
         first_keys: args.to.first_keys,
         ..Options::default()
     };
-    if let Some(&host) = args.reading.arches.arch.first().or(policy.arches.first()) {
+    let said = args.reading.arches.arch.first().copied();
+    if let Some(host) = said.or_else(|| callgate_formats::main_arch(&policy)) {
         options.host = host;
     }
     if let Kind::Foreign(import) = &input.kind {

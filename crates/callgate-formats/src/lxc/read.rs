@@ -108,6 +108,11 @@ fn version_2<'a>(
     let mut here = known_host;
     for (line, text) in lines {
         let pos = Pos { line, col: 1 };
+        if text.ends_with('\r') && !text.starts_with('#') {
+            let what = "the line ends in a carriage return, which LXC takes for a part of it; save the file with the \
+                        line ends of Unix";
+            return Err(source.error(pos, what));
+        }
         if text.starts_with('#') || text.is_empty() {
             continue;
         }
@@ -256,6 +261,7 @@ mod tests {
             error("2\ndenylist\nread allow\n"),
             "3:1: read: libseccomp refuses the rule: its action is the default action"
         );
+        assert!(error("2\r\ndenylist\r\nread\r\n").starts_with("3:1: the line ends in a carriage return"));
         assert_eq!(error("2\ndenylist\nread [0,1,==]\n"), "3:1: unknown action `[0,1,==]`");
         assert_eq!(error("2\ndenylist\nread errno 1 [7,1,==]\n"), "3:1: argument 7 does not exist");
         assert_eq!(error("2\ndenylist\n[vax]\n"), "3:1: unknown architecture [vax]");

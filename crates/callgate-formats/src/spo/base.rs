@@ -3,7 +3,7 @@
 //! Source: the operator's `util.go`, `UnionSyscalls`, and its reconciler, which follows `baseProfileName` from
 //! object to object and takes nothing but `syscalls` from there.
 
-use super::Spo;
+use super::{Spo, objects};
 use crate::import::{Collect, Effect};
 use crate::libseccomp::Compare;
 use crate::options::Options;
@@ -116,7 +116,7 @@ impl<'a> Search<'a> {
             let text = open(Path::new(&**name)).map_err(|e| {
                 Error::new(Place::default(), format!("the base cannot be read: {e}")).in_file(Some(name))
             })?;
-            let documents = yaml::parse(&text).map_err(|e| e.in_file(Some(name)))?;
+            let documents = objects(yaml::parse(&text).map_err(|e| e.in_file(Some(name)))?);
             self.files.push(File { name: Some(name.clone()), documents: documents.into() });
         }
         let (Some(list), Some(this)) = (&self.options.list, &self.options.file) else { return Ok(()) };
@@ -136,7 +136,7 @@ impl<'a> Search<'a> {
             };
             if let Ok(documents) = yaml::parse(&text) {
                 let name = path.display().to_string().into();
-                self.files.push(File { name: Some(name), documents: documents.into() });
+                self.files.push(File { name: Some(name), documents: objects(documents).into() });
             }
         }
         Ok(())
@@ -307,6 +307,33 @@ mod tests {
             rules.iter().any(|r| r.origin.to_string().contains("elsewhere/r.yaml:6:5: spec.syscalls[0]")),
             "{rules:?}"
         );
+    }
+
+    /// What `kubectl get seccompprofiles` prints, as YAML and as JSON.
+    #[test]
+    fn lists_of_objects() {
+        let item = |name: &str, base: &str, call: &str| {
+            format!(
+                r#"{{"kind": "SeccompProfile", "metadata": {{"name": "{name}"}}, "spec": {{"baseProfileName": "{base}",
+                "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{{"action": "SCMP_ACT_ALLOW", "names": ["{call}"]}}]}}}}"#
+            )
+        };
+        let json = format!(
+            r#"{{"apiVersion": "v1", "items": [{}, {}], "kind": "List"}}"#,
+            item("b", "", "read"),
+            item("o", "b", "write")
+        );
+        assert_eq!(crate::detect(None, json.as_bytes()).unwrap().format, Format::Spo);
+        assert_eq!(crate::detect(None, item("b", "", "read").as_bytes()).unwrap().format, Format::Spo);
+        let import = read(&json, &[], &[]).unwrap();
+        assert_eq!(import.policies.len(), 2);
+        assert_eq!(eval(&import, "read", [0, 0]), Action::ALLOW, "the base is in the list, too");
+        let yaml = "kind: List\nitems:\n- kind: 'SeccompProfile'\n  metadata: {name: b}\n  spec:\n    \
+                    defaultAction: SCMP_ACT_LOG\n";
+        assert_eq!(crate::detect(None, yaml.as_bytes()).unwrap().format, Format::Spo);
+        assert_eq!(eval(&read(yaml, &[], &[]).unwrap(), "read", [0, 0]), Action::LOG);
+        let error = read(&json.replace("\"read\"", "\"raed\""), &[], &[]).unwrap_err();
+        assert!(error.contains("unknown system call raed"), "{error}");
     }
 
     #[test]

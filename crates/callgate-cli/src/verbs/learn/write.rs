@@ -50,8 +50,8 @@ pub(super) fn policy(args: &Learn, recording: &Recording, say: &Say) -> Result<(
         }
         From::Format(format) => {
             let mut options = Options::default();
-            if let Some(host) = policy.arches.first() {
-                options.host = *host;
+            if let Some(host) = callgate_formats::main_arch(&policy) {
+                options.host = host;
             }
             if callgate_formats::write(&policy, format, &options).is_err() {
                 options.accept = Accept::NotWeaker;
