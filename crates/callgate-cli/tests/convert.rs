@@ -282,12 +282,12 @@ fn what_cannot_be_written_is_said_at_once() {
 /// which a policy that is read back from a program begins with.
 #[test]
 fn a_file_for_one_architecture_is_for_the_machines_main_one() {
-    let folder = Folder::new("main-arch");
+    let folder = Folder::new();
     let policy =
         "arch x86, x86_64\ndefault kill\nallow read\nallow newfstatat on x86_64\nallow fstatat64 on x86\n";
-    folder.write("two.cg", policy);
+    let two = folder.file("two.cg", policy.as_bytes());
     for (to, wanted) in [("seccompiler", "\"newfstatat\""), ("minijail", "newfstatat: 1")] {
-        let output = callgate(&["convert", &folder.path("two.cg"), "-t", to, "--lossy"]).output().unwrap();
+        let output = callgate(&["convert", &two, "-t", to, "--lossy"]).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert!(stdout(&output).contains(wanted), "{to}: {}", stdout(&output));
     }
