@@ -83,14 +83,21 @@ impl Word {
 
     /// The word at a byte offset; `None` if it is not 4-aligned or beyond 60.
     pub const fn from_offset(offset: u32, endian: Endian) -> Option<Word> {
-        let mut i = 0;
-        while i < Self::COUNT {
-            if Word(i).offset(endian) == offset {
-                return Some(Word(i));
-            }
-            i += 1;
+        let place = offset / 4;
+        if !offset.is_multiple_of(4) || place >= Self::COUNT as u32 {
+            return None;
         }
-        None
+        // Which half of a 64-bit value comes first: the low one on little-endian machines.
+        let second = match endian {
+            Endian::Little => place % 2,
+            Endian::Big => 1 - place % 2,
+        };
+        Some(match place {
+            0 => Word::NR,
+            1 => Word::ARCH,
+            2 | 3 => Word(15 - second as u8),
+            _ => Word((place / 2 * 2 - 1 - second) as u8),
+        })
     }
 
     /// This word of `data`.

@@ -23,9 +23,25 @@ impl Syscall {
         Syscall(index)
     }
 
+    /// How many calls there are.
+    pub const COUNT: usize = table::NAMES.len();
+
     /// The position in [`Syscall::all`]. Another version of this library may number otherwise.
     pub const fn index(self) -> u16 {
         self.0
+    }
+
+    /// The call at this position of [`Syscall::all`].
+    ///
+    /// ```
+    /// use callgate_abi::Syscall;
+    /// let last = Syscall::from_position(Syscall::COUNT - 1);
+    /// assert_eq!(last, Syscall::all().last());
+    /// assert_eq!(Syscall::from_position(Syscall::COUNT), None);
+    /// ```
+    pub const fn from_position(position: usize) -> Option<Syscall> {
+        // There are far fewer calls than 16 bits count.
+        if position < Syscall::COUNT { Some(Syscall(position as u16)) } else { None }
     }
 
     /// The call with this name (the `__NR_` spelling of the kernel's headers).
@@ -34,8 +50,8 @@ impl Syscall {
     }
 
     /// Its name.
-    pub fn name(self) -> &'static str {
-        table::NAMES[usize::from(self.0)]
+    pub const fn name(self) -> &'static str {
+        table::NAMES[self.0 as usize]
     }
 
     /// The number on `arch`, with the x32 bit or MIPS offset included; `None` where there is none.

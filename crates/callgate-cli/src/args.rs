@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 }
 
 /// What every verb has.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Shared {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
@@ -48,8 +48,8 @@ impl Cli {
     /// Reads what was typed, the program's name first.
     ///
     /// `run` stands in front of another command and has to be out of its way soon, and to define every verb takes as
-    /// long as to read a policy. So it is tried with its own definition alone; words which that does not understand
-    /// are for the whole one, which has the message.
+    /// long as to read a policy. So it is tried without any definition where no option is given, and then with its own
+    /// alone; words which that does not understand are for the whole one, which has the message.
     ///
     /// # Errors
     ///
@@ -57,9 +57,13 @@ impl Cli {
     pub(crate) fn parse_words(words: &[std::ffi::OsString]) -> Result<Cli, clap::Error> {
         if let Some((_, words)) = words.split_first()
             && words.first().is_some_and(|verb| verb == "run")
-            && let Ok(OnlyRun { shared, run }) = OnlyRun::try_parse_from(words)
         {
-            return Ok(Cli { shared, verb: Verb::Run(run) });
+            if let Some(run) = Run::without_options(&words[1..]) {
+                return Ok(Cli { shared: Shared::default(), verb: Verb::Run(run) });
+            }
+            if let Ok(OnlyRun { shared, run }) = OnlyRun::try_parse_from(words) {
+                return Ok(Cli { shared, verb: Verb::Run(run) });
+            }
         }
         Cli::try_parse_from(words)
     }
@@ -147,7 +151,7 @@ pub(crate) struct Arches {
     pub(crate) arch: Vec<Arch>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(after_help = "Examples:\n  callgate run no-network -- python3 job.py")]
 pub(crate) struct Run {
     /// The policy: a file in any format, or a built-in's name
@@ -193,6 +197,18 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<std::ffi::OsString>,
+}
+
+impl Run {
+    /// What `POLICY -- CMD…` says; `None` if anything else was typed.
+    fn without_options(words: &[std::ffi::OsString]) -> Option<Run> {
+        let [policy, end, command @ ..] = words else { return None };
+        let policy = policy.to_str().filter(|policy| !policy.starts_with('-'))?;
+        if end != "--" || command.is_empty() {
+            return None;
+        }
+        Some(Run { policy: policy.to_owned(), command: command.to_vec(), ..Run::default() })
+    }
 }
 
 #[derive(Args, Debug)]
@@ -842,4 +858,34 @@ pub(crate) struct Convert {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words that are read without the definition mean what the definition says.
+    #[test]
+    fn a_command_without_options() {
+        let shown = |typed: &str| {
+            let words: Vec<std::ffi::OsString> = typed.split(' ').map(Into::into).collect();
+            let short =
+                Run::without_options(&words[1..]).map(|run| format!("{run:?} {:?}", Shared::default()));
+            let whole = OnlyRun::try_parse_from(words);
+            (short, whole.map(|OnlyRun { run, shared }| format!("{run:?} {shared:?}")).ok())
+        };
+        for typed in
+            ["run no-network -- true", "run a.cg#b -- sh -c x -- --log", "run p -- --", "run  -- true"]
+        {
+            let (short, whole) = shown(typed);
+            assert!(short.is_some(), "{typed}");
+            assert_eq!(short, whole, "{typed}");
+        }
+        for typed in
+            ["run - -- true", "run --log p -- true", "run p --", "run p", "run p q -- true", "run p -- "]
+        {
+            let (short, whole) = shown(typed);
+            assert!(short.is_none() || short == whole, "{typed}");
+        }
+    }
 }

@@ -277,14 +277,20 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
             Op::Eq(v) => (u64::MAX, of(v), then, otherwise),
             Op::Ne(v) => (u64::MAX, of(v), otherwise, then),
             Op::MaskedEq { mask, value } => (of(mask), of(value), then, otherwise),
-            Op::Ge(v) => return self.order(wide, hi, lo, (of(v), Test::Ge), then, otherwise),
-            Op::Gt(v) => return self.order(wide, hi, lo, (of(v), Test::Gt), then, otherwise),
-            Op::Lt(v) => return self.order(wide, hi, lo, (of(v), Test::Ge), otherwise, then),
-            Op::Le(v) => return self.order(wide, hi, lo, (of(v), Test::Gt), otherwise, then),
+            Op::Ge(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Ge), then, otherwise),
+            Op::Gt(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Gt), then, otherwise),
+            Op::Lt(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Ge), otherwise, then),
+            Op::Le(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Gt), otherwise, then),
         };
         let ((mask_hi, mask_lo), (value_hi, value_lo)) = (halves(mask), halves(value));
         if value & !mask != 0 || (!wide && value_hi != 0) {
             return Ok(otherwise);
+        }
+        if wide
+            && mask == u64::MAX
+            && let Some(made) = self.store.argument_at(cmp.arg.get(), value, false, then, otherwise)
+        {
+            return made;
         }
         let made = self.store.branch(lo, mask_lo, Test::Eq(value_lo), then, otherwise)?;
         if !wide {
@@ -297,8 +303,7 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
     fn order(
         &mut self,
         wide: bool,
-        hi: Word,
-        lo: Word,
+        arg: u8,
         (value, test): (u64, fn(u32) -> Test),
         then: Ref,
         otherwise: Ref,
@@ -307,6 +312,18 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         if !wide && value_hi != 0 {
             return Ok(otherwise);
         }
+        if wide {
+            // Above a value is from the next one on.
+            let from = match test(0) {
+                Test::Gt(_) => value.checked_add(1),
+                _ => Some(value),
+            };
+            let Some(from) = from else { return Ok(otherwise) };
+            if let Some(made) = self.store.argument_at(arg, from, true, then, otherwise) {
+                return made;
+            }
+        }
+        let (hi, lo) = (Word::arg_hi(arg), Word::arg_lo(arg));
         let low = self.store.branch(lo, u32::MAX, test(value_lo), then, otherwise)?;
         if !wide {
             return Ok(low);

@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// `then` where the word is `k` (or above, with `from`) and `otherwise` elsewhere, for outcomes that ask nothing
-    /// before the word: only what lies beside the path to `k` is put together anew.
+    /// before the word.
     fn part_at(
         &mut self,
         word: Word,
@@ -73,16 +73,44 @@ impl Store {
         then: Ref,
         otherwise: Ref,
     ) -> Result<Ref, TooLarge> {
-        self.spend(32)?;
+        self.bits_at(level_of(word, 31), 32, k.into(), from, then, otherwise)
+    }
+
+    /// The same for both halves of an argument at once; `None` where an outcome asks something before it.
+    pub(crate) fn argument_at(
+        &mut self,
+        arg: u8,
+        k: u64,
+        from: bool,
+        then: Ref,
+        otherwise: Ref,
+    ) -> Option<Result<Ref, TooLarge>> {
+        let first = level_of(Word::arg_hi(arg), 31);
+        let before = self.level(then) < first || self.level(otherwise) < first;
+        (!before).then(|| self.bits_at(first, 64, k, from, then, otherwise))
+    }
+
+    /// The same for so many bits, of which `first` is the level of the most significant one: only what lies beside the
+    /// path to `k` is put together anew.
+    fn bits_at(
+        &mut self,
+        first: u16,
+        bits: u16,
+        k: u64,
+        from: bool,
+        then: Ref,
+        otherwise: Ref,
+    ) -> Result<Ref, TooLarge> {
+        self.spend(u64::from(bits))?;
         let (mut then, mut otherwise) = (then, otherwise);
-        let mut beside = [Ref::FALSE; 32];
-        let mut bit = 32;
+        let mut beside = [Ref::FALSE; 64];
+        let mut bit = bits;
         while bit > 0 && then != otherwise {
             bit -= 1;
-            let level = level_of(word, bit);
+            let level = first + (bits - 1 - bit);
             let (t, o) = (self.split(then, level), self.split(otherwise, level));
             let above = k >> bit & 1 == 0;
-            beside[bit as usize] = match (above, from) {
+            beside[usize::from(bit)] = match (above, from) {
                 (true, true) => t.1,
                 (true, false) => o.1,
                 (false, _) => o.0,
@@ -90,8 +118,8 @@ impl Store {
             (then, otherwise) = if above { (t.0, o.0) } else { (t.1, o.1) };
         }
         let mut at = then;
-        for bit in bit..32 {
-            let (level, beside) = (level_of(word, bit), beside[bit as usize]);
+        for bit in bit..bits {
+            let (level, beside) = (first + (bits - 1 - bit), beside[usize::from(bit)]);
             at = if k >> bit & 1 == 0 { self.mk(level, at, beside)? } else { self.mk(level, beside, at)? };
         }
         Ok(at)

@@ -15,6 +15,8 @@ use optimal::Tree;
 
 /// Beyond this many ranges of one word, only its bits are tested.
 const MOST_SEGMENTS: usize = 4096;
+/// As many tests of bits are counted at first.
+const FEW_TESTS: usize = 32;
 /// As many numbers that the kernel's cache does not answer for are told apart in the best order.
 const HOT: usize = 10;
 /// Lines of arguments of up to this many pieces are told apart in the best order.
@@ -37,8 +39,7 @@ pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
         options,
         token: None,
         graph: Graph::default(),
-        done: FastMap::default(),
-        costs: FastMap::default(),
+        done: vec![None; filter.node_count()],
         seen: weigh::seen(filter, options.profile),
     };
     let root = planner.block(filter.root());
@@ -51,40 +52,56 @@ struct Planner<'a> {
     /// The audit token whose numbers are being planned.
     token: Option<u32>,
     graph: Graph,
-    done: FastMap<Ref, Id>,
-    /// What testing a node's word bit by bit costs, in instructions.
-    costs: FastMap<Ref, usize>,
+    /// By node.
+    done: Vec<Option<Id>>,
     /// What the profile's calls hold in the word a node asks.
     seen: FastMap<Ref, weigh::Seen>,
 }
 
 impl Planner<'_> {
     fn block(&mut self, at: Ref) -> Id {
-        let Some(word) = self.word(at) else {
+        let Some((index, word)) = at.node_index().zip(self.word(at)) else {
             return self.graph.ret(self.filter.leaf(at).to_ret());
         };
-        if let Some(&id) = self.done.get(&at) {
+        if let Some(id) = self.done[index] {
             return id;
         }
         if let Some((mix, pass, fail)) = self.filter.mix(at) {
             let (then, other) = (self.block(pass), self.block(fail));
             let id = self.graph.mixed(mix, then, other);
-            self.done.insert(at, id);
+            self.done[index] = Some(id);
             return id;
         }
-        let bits = self.bit_cost(at, word);
-        let id = match self.filter.segments(at, word, most_segments(bits)) {
-            Some(segments) if line::cost(&segments) <= bits => match self.low_first(at, word, &segments) {
+        let id = match self.segments(at, word) {
+            Some(segments) => match self.low_first(at, word, &segments) {
                 Some(id) => id,
                 None => {
                     let line = self.weigh(at, word, &segments);
                     self.best(word, &line)
                 }
             },
-            _ => self.bits(at, word),
+            None => self.bits(at, word),
         };
-        self.done.insert(at, id);
+        self.done[index] = Some(id);
         id
+    }
+
+    /// The pieces of the node's word, where to tell them apart takes no more tests than testing bits does.
+    fn segments(&self, at: Ref, word: Word) -> Option<Vec<(u32, Ref)>> {
+        // How many tests bits take is found out only as far as it matters.
+        let mut most = FEW_TESTS;
+        loop {
+            let bits = self.bit_cost(at, word, most);
+            let segments = self.filter.segments(at, word, most_segments(bits));
+            match segments.as_deref().map(line::cost) {
+                Some(cost) if cost <= bits => return segments,
+                _ if bits < most => return None,
+                // Enough to decide.
+                Some(cost) => most = cost,
+                None if most * 2 >= MOST_SEGMENTS => return None,
+                None => most *= 4,
+            }
+        }
     }
 
     /// The tests that tell the pieces of a line apart, in the best order that can be found in little time.
@@ -137,11 +154,7 @@ impl Planner<'_> {
         if !outer.is_leaf() || self.word(inner) != Some(low) {
             return None;
         }
-        let bits = self.bit_cost(inner, low);
-        let segments = self.filter.segments(inner, low, most_segments(bits))?;
-        if line::cost(&segments) > bits {
-            return None;
-        }
+        let segments = self.segments(inner, low)?;
         let line = self.weigh(inner, low, &segments);
         let decides = |piece: &&line::Piece| piece.target == outer;
         let decided: u64 = line.pieces().iter().filter(decides).map(|p| p.weight).sum();
@@ -157,7 +170,9 @@ impl Planner<'_> {
         let outside = self.block(outer);
         let asked = self.graph.test(high, u32::MAX, Test::Eq(value), inside, outside);
         // While the low half is planned, this node stands for what is asked after it.
-        self.done.insert(at, asked);
+        if let Some(index) = at.node_index() {
+            self.done[index] = Some(asked);
+        }
         Some(self.best(low, &line.elsewhere(outer, at)))
     }
 

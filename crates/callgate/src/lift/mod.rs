@@ -9,13 +9,13 @@ mod classes;
 mod liveness;
 mod numbers;
 mod solve;
+mod solved;
 mod value;
 
-use crate::diagram::{Diagram, Filter, Leaves, Limits, Ref, Store, TooLarge};
-use crate::hash::FastMap;
+use crate::diagram::{Diagram, Filter, Leaves, Limits, Store, TooLarge};
 use crate::program::Program;
 use callgate_abi::{Action, Endian, Insn, Word};
-use solve::Key;
+use solved::Solved;
 use std::fmt;
 use value::Scratch;
 
@@ -106,7 +106,7 @@ struct Lifter<'a> {
     /// Per instruction: which words some path from here loads.
     reads: Vec<u16>,
     scratch: Scratch,
-    solved: FastMap<Key, Ref>,
+    solved: Solved,
 }
 
 impl<'a> Lifter<'a> {
@@ -126,7 +126,7 @@ impl<'a> Lifter<'a> {
             demand: liveness::demanded_bits(insns),
             reads,
             scratch: Scratch::new(),
-            solved: FastMap::default(),
+            solved: Solved::new(insns.len()),
         }
     }
 

@@ -80,46 +80,53 @@ impl Lifter<'_> {
 
     /// The diagram of what the program returns from `key` on.
     pub(super) fn solve(&mut self, key: Key) -> Result<Ref, LiftError> {
+        if let Some(made) = self.solved.get(&key) {
+            return Ok(made);
+        }
         let mut todo: Vec<(Key, Option<Block>)> = vec![(key, None)];
+        let mut waiting: Vec<Key> = Vec::with_capacity(2);
+        // The key that is asked for is solved last.
+        let mut last = Ref::FALSE;
         while let Some((key, block)) = todo.pop() {
-            if self.solved.contains_key(&key) {
+            if self.solved.get(&key).is_some() {
                 continue;
             }
             let block = match block {
                 Some(block) => block,
                 None => self.block(key)?,
             };
-            let missing = |this: &Self, next: Key| (!this.solved.contains_key(&next)).then_some(next);
-            let wait = match block {
-                Block::Done(_) => [None, None],
-                Block::Branch { then: Next::End(_), other, .. } => [None, missing(self, other)],
+            // What the key waits for is worked on first; it is looked at again then.
+            let mut wait = |next: Key| {
+                let known = self.solved.get(&next);
+                if known.is_none() {
+                    waiting.push(next);
+                }
+                known
+            };
+            let (then, other) = match &block {
+                Block::Done(made) => (Some(*made), Some(*made)),
+                Block::Branch { then: Next::End(made), other, .. } => (Some(*made), wait(*other)),
                 Block::Branch { then: Next::Go(then), other, .. } | Block::Test { then, other, .. } => {
-                    [missing(self, then), missing(self, other)]
+                    (wait(*then), wait(*other))
                 }
             };
-            if wait.iter().any(Option::is_some) {
+            let (Some(then), Some(other)) = (then, other) else {
                 todo.push((key, Some(block)));
-                todo.extend(wait.into_iter().flatten().map(|k| (k, None)));
+                todo.extend(waiting.drain(..).map(|k| (k, None)));
                 continue;
-            }
+            };
             let made = match block {
                 Block::Done(made) => Ok(made),
-                Block::Branch { condition, then, other } => {
-                    let then = match then {
-                        Next::Go(key) => self.solved[&key],
-                        Next::End(made) => made,
-                    };
-                    self.store.ite(condition, then, self.solved[&other])
-                }
-                Block::Test { word, mask, code, k, then, other } => {
-                    let (then, other) = (self.solved[&then], self.solved[&other]);
+                Block::Branch { condition, .. } => self.store.ite(condition, then, other),
+                Block::Test { word, mask, code, k, .. } => {
                     self.store.branch(word, mask, super::value::test(code, k), then, other)
                 }
             };
             let made = made.map_err(Self::too_large(key.pc))?;
             self.solved.insert(key, made);
+            last = made;
         }
-        Ok(self.solved[&key])
+        Ok(last)
     }
 
     /// Executes from `key` to the next instruction whose outcome depends on an unknown.

@@ -34,6 +34,9 @@ impl State {
 
 type Mem = [Value; MEM_WORDS];
 
+/// What every program begins with, and nearly all end with: number 0, and in no index.
+const EMPTY: Mem = [Value::Const(0); MEM_WORDS];
+
 /// The interned scratch memories and bit vectors of one lift.
 pub(super) struct Scratch {
     mems: Vec<Mem>,
@@ -44,10 +47,9 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn new() -> Scratch {
-        let empty = [Value::Const(0); MEM_WORDS];
         Scratch {
-            mems: vec![empty],
-            mem_index: FastMap::from_iter([(empty, 0)]),
+            mems: vec![EMPTY],
+            mem_index: FastMap::default(),
             vectors: Vec::new(),
             vector_index: FastMap::default(),
         }
@@ -63,6 +65,9 @@ impl Scratch {
     }
 
     pub(super) fn intern_mem(&mut self, mem: Mem) -> u32 {
+        if mem == EMPTY {
+            return 0;
+        }
         *self.mem_index.entry(mem).or_insert_with(|| {
             self.mems.push(mem);
             self.mems.len() as u32 - 1

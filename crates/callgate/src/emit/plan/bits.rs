@@ -36,11 +36,12 @@ impl Planner<'_> {
     }
 
     fn bits_below(&mut self, at: Ref, word: Word) -> Id {
-        if let Some(&id) = self.done.get(&at) {
+        let Some(index) = at.node_index() else { return self.block(at) };
+        if let Some(id) = self.done[index] {
             return id;
         }
         let id = self.bits(at, word);
-        self.done.insert(at, id);
+        self.done[index] = Some(id);
         id
     }
 
@@ -63,22 +64,21 @@ impl Planner<'_> {
         if b.mask.count_ones() > a.mask.count_ones() { b } else { a }
     }
 
-    /// How many instructions testing by bits takes, shared parts counted once.
-    pub(super) fn bit_cost(&mut self, at: Ref, word: Word) -> usize {
-        if self.word(at) != Some(word) {
-            return 0;
+    /// How many instructions testing by bits takes, or `most` if it is no fewer.
+    pub(super) fn bit_cost(&self, at: Ref, word: Word, most: usize) -> usize {
+        let mut cost = 0;
+        let mut todo = vec![at];
+        while let Some(at) = todo.pop().filter(|_| cost < most) {
+            if self.word(at) != Some(word) {
+                continue;
+            }
+            let cube = self.cube(at, word);
+            let jset = self.options.bit_tests && (cube.value == 0 || cube.mask.count_ones() == 1);
+            let masks = cube.mask != u32::MAX && !jset;
+            // A mask destroys the loaded word, so whatever follows loads it again.
+            cost += if masks { 2 } else { 1 };
+            todo.extend([cube.pass, cube.fail]);
         }
-        if let Some(&cost) = self.costs.get(&at) {
-            return cost;
-        }
-        let cube = self.cube(at, word);
-        let jset = self.options.bit_tests && (cube.value == 0 || cube.mask.count_ones() == 1);
-        let masks = cube.mask != u32::MAX && !jset;
-        // A mask destroys the loaded word, so whatever follows loads it again.
-        let own = if masks { 2 } else { 1 };
-        let below = self.bit_cost(cube.pass, word).saturating_add(self.bit_cost(cube.fail, word));
-        let cost = own + below.min(1 << 20);
-        self.costs.insert(at, cost);
-        cost
+        cost.min(most)
     }
 }

@@ -1,14 +1,16 @@
 //! How often each call is made: what the code generator weighs paths with.
 
+mod shipped;
+
 use callgate_abi::Syscall;
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::OnceLock;
 
 /// Calls with how often they are made, and with which arguments where that is known. Only proportions count.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Profile {
     /// By [`Syscall::index`].
-    weights: Vec<u64>,
+    weights: Cow<'static, [u64]>,
     made: Vec<Made>,
 }
 
@@ -40,20 +42,18 @@ impl std::error::Error for ProfileError {}
 impl Profile {
     /// The profile that ships: real workloads, measured for this project (the file says which).
     pub fn shipped() -> &'static Profile {
-        static SHIPPED: OnceLock<Profile> = OnceLock::new();
-        SHIPPED.get_or_init(|| {
-            Profile::parse(include_str!("default.txt")).expect("the shipped profile is well-formed")
-        })
+        static SHIPPED: Profile = Profile { weights: Cow::Borrowed(&shipped::WEIGHTS), made: Vec::new() };
+        &SHIPPED
     }
 
     /// No calls: every call counts alike until some are added.
     pub fn empty() -> Profile {
-        Profile { weights: vec![0; Syscall::all().len()], made: Vec::new() }
+        Profile { weights: Cow::Borrowed(&[0; Syscall::COUNT]), made: Vec::new() }
     }
 
     /// Every call counts alike.
     pub fn uniform() -> Profile {
-        Profile { weights: vec![1; Syscall::all().len()], made: Vec::new() }
+        Profile { weights: Cow::Borrowed(&[1; Syscall::COUNT]), made: Vec::new() }
     }
 
     /// Counts calls in, with arguments as far as they are known.
@@ -68,7 +68,7 @@ impl Profile {
     /// assert_eq!(profile.weight(fcntl), 100);
     /// ```
     pub fn add(&mut self, call: Syscall, args: &[Option<u64>], count: u64) {
-        let weight = &mut self.weights[usize::from(call.index())];
+        let weight = &mut self.weights.to_mut()[usize::from(call.index())];
         *weight = weight.saturating_add(count);
         if args.iter().any(Option::is_some) {
             let mut all = [None; 6];
