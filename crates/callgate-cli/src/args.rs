@@ -171,11 +171,15 @@ pub(crate) struct Run {
     /// The same report, but deny nothing: what the policy would deny is executed
     #[arg(long, conflicts_with_all = ["exec", "report"])]
     pub(crate) complain: bool,
-    /// Name the call that the command is killed for, with its arguments and by whom, also where the kernel's log
-    /// cannot be read: watches the command with ptrace, which stops it only for signals, new threads and its end.
-    /// Its children are not watched; the command itself cannot be debugged meanwhile (gdb -p, LeakSanitizer)
+    /// Name the call that the command is killed for, with its arguments and by whom: watches the command with
+    /// ptrace, which stops it only for signals, new threads and its end. Done without being asked where the kernel's
+    /// log does not tell (it takes root, or kernel.dmesg_restrict=0) and the policy can kill. The command itself cannot be
+    /// debugged meanwhile (gdb -p, LeakSanitizer); its children can, and are not watched
     #[arg(long, conflicts_with_all = ["exec", "report", "complain", "agent"])]
     pub(crate) trace: bool,
+    /// Do not watch the command with ptrace unasked; a kill may have no name then
+    #[arg(long, conflicts_with_all = ["trace", "report", "complain"])]
+    pub(crate) no_trace: bool,
     /// Report as JSON lines
     #[arg(long)]
     pub(crate) json: bool,
@@ -324,8 +328,7 @@ pub(crate) struct Learn {
     /// same; its text in memory is changed for that, to count the call there (x86_64)
     #[arg(long, conflicts_with_all = ["merge", "confirm", "pid", "cgroup"])]
     pub(crate) fast: bool,
-    /// Whose functions made each call first. By default where calls stop anyway (--via trace); always: also by eBPF,
-    /// which takes some milliseconds for each program; none are found by --via notify
+    /// Whose functions made each call first: looked for unless never, which saves some milliseconds for each program
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", conflicts_with_all = ["merge", "confirm"])]
     pub(crate) stacks: Stacks,
     #[command(flatten)]
@@ -339,7 +342,6 @@ pub(crate) struct Learn {
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) enum Stacks {
     #[default]
-    Auto,
     Always,
     Never,
 }

@@ -24,6 +24,10 @@ fn what_is_required_is_told() {
             assert_ne!(feature["state"], "works");
         }
     }
+    // What is tried, with its state: `learn --fast` among it.
+    let fast = json["features"].as_array().unwrap().iter().find(|f| f["name"] == "ptrace.fast").unwrap();
+    let learns = callgate(&["learn", "--fast", "--", "true"]).output().unwrap().status.success();
+    assert_eq!(fast["state"] == "works", learns, "{fast}");
     let output = doctor("frobnicate");
     assert_eq!((output.status.code(), &*stdout(&output)), (Some(2), ""));
     assert!(stderr(&output).contains("frobnicate: nothing of that name is tried"), "{}", stderr(&output));

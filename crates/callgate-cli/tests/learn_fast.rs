@@ -264,6 +264,49 @@ fn code_that_is_made_or_replaced_is_left_alone() {
     }
 }
 
+/// A thread is stopped and continued while it is made to attach memory: it is never left stopped.
+#[test]
+fn who_was_continued_is_not_left_stopped() {
+    let source = r#"
+        #define _GNU_SOURCE
+        #include <signal.h>
+        #include <stdio.h>
+        #include <sys/syscall.h>
+        #include <sys/wait.h>
+        #include <time.h>
+        #include <unistd.h>
+        int main(int argc, char **argv) {
+            if (argc > 1) {
+                for (int i = 0; i < 40; i++) { syscall(SYS_getppid); getuid(); getgid(); geteuid(); }
+                return 7;
+            }
+            alarm(100);
+            long stops = 0;
+            for (int i = 0; i < 60; i++) {
+                pid_t child = fork();
+                if (child == 0) { execl(argv[0], argv[0], "child", (char *)0); _exit(9); }
+                int status;
+                // Until it has ended, however often that is.
+                while (waitpid(child, &status, WNOHANG) == 0) {
+                    struct timespec moment = { 0, 20000 + 37000 * (stops % 23) };
+                    nanosleep(&moment, 0);
+                    kill(child, SIGSTOP);
+                    if (stops % 3) { moment.tv_nsec = 1000 * (stops % 7); nanosleep(&moment, 0); }
+                    kill(child, SIGCONT);
+                    stops++;
+                    moment.tv_nsec = 300000;
+                    nanosleep(&moment, 0);
+                }
+                if (!WIFEXITED(status) || WEXITSTATUS(status) != 7) return 3;
+            }
+            printf("%ld\n", stops);
+            return 0;
+        }"#;
+    let Some((said, recording)) = ran(source, &[], &[]) else { return };
+    assert!(said.trim().parse::<u64>().unwrap() > 60, "{said}");
+    assert_eq!(count(&recording, "getuid", None), 60 * 40);
+}
+
 #[test]
 fn other_ways_are_not_fast() {
     for way in ["bpf", "notify"] {

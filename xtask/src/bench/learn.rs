@@ -1,14 +1,15 @@
 //! What watching costs: real programs alone, under every way of `callgate learn`, and under `strace -f -c`.
 //!
-//! All ways take turns in each round. A time is the lower quartile of its rounds, as others use the machine
-//! too; wall-clock and processor time are told as multiples of the program alone.
+//! All ways take turns in each round. A time is that of the second best of its rounds, as others use the machine too;
+//! wall-clock and processor time are told as multiples of the program alone. Only what the goals are about is measured,
+//! which takes about a minute, unless loads are named.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::files::{self, Result};
 
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 11;
 /// How `learn` watches; the last is not one of its own: the second run, under what was learned in the first.
 const WAYS: [&str; 7] = ["alone", "strace", "trace", "fast", "notify", "bpf", "confirm"];
 
@@ -47,7 +48,7 @@ enum Of {
 /// A program and its arguments.
 type Load = (&'static str, Vec<String>);
 
-/// Lower quartiles of wall-clock and processor time, in microseconds; `None` where the command fails.
+/// Wall-clock and processor time, in microseconds; `None` where the command fails, or is not measured.
 type Times = Option<(f64, f64)>;
 
 /// Prints the ratios. callgate is built first, as it is shipped, unless `CALLGATE` names a binary; `loads` are the
@@ -80,25 +81,31 @@ fn measure(callgate: &Path, folder: &Path, wanted: &[&str]) -> Result<()> {
     println!("{:<10} {:>8}  wall and CPU as multiples of the program alone", "", "alone");
     let heads: String = WAYS[1..].iter().map(|w| format!("{w:<13} ")).collect();
     println!("{:<10} {:>8}  {}", "", "ms", heads.trim_end());
-    for (name, command) in loads(folder)?.into_iter().filter(|l| wanted.is_empty() || wanted.contains(&l.0)) {
+    let is_wanted = |name| match wanted {
+        [] => GOALS.iter().any(|goal| goal.0 == name),
+        wanted => wanted.contains(&name),
+    };
+    for (name, command) in loads(folder)?.into_iter().filter(|load| is_wanted(load.0)) {
         let policy = folder.join("policy.cg");
         let learned = run(&meter, &learn(callgate, &["-o", &text(&policy)], &command)).is_some();
         let mut times: Vec<Option<Vec<(f64, f64)>>> = vec![Some(Vec::new()); WAYS.len()];
         for _ in 0..ROUNDS {
-            for (way, times) in WAYS.iter().zip(&mut times) {
+            let ways = WAYS.iter().zip(&mut times);
+            for (way, times) in ways.filter(|(way, _)| !wanted.is_empty() || is_needed(name, way)) {
                 match run(&meter, &way_of(callgate, way, &policy, folder, &command)) {
                     Some(time) if learned => times.iter_mut().for_each(|t| t.push(time)),
                     _ => *times = None,
                 }
             }
         }
-        let times: Vec<Times> = times.into_iter().map(|t| t.map(quartile)).collect();
+        let times: Vec<Times> = times.into_iter().map(|t| t.and_then(good)).collect();
         let Some(alone) = times[0] else { return Err(format!("{name} fails")) };
-        let cell = |times: &Times| match times {
+        let cell = |(way, times): (&&str, &Times)| match times {
             Some((wall, cpu)) => format!("{:.2} {:.2}", wall / alone.0, cpu / alone.1),
-            None => "fails".to_owned(),
+            None if !wanted.is_empty() || is_needed(name, way) => "fails".to_owned(),
+            None => "-".to_owned(),
         };
-        let cells: String = times[1..].iter().map(|t| format!("{:<13} ", cell(t))).collect();
+        let cells: String = WAYS[1..].iter().zip(&times[1..]).map(|t| format!("{:<13} ", cell(t))).collect();
         println!("{name:<10} {:>8.1}  {}", alone.0 / 1000.0, cells.trim_end());
         all.push((name, times));
     }
@@ -131,13 +138,21 @@ fn judge(all: &[(&str, Vec<Times>)]) -> Result<()> {
     if missed > 0 { Err(format!("{missed} goals are missed")) } else { Ok(()) }
 }
 
-/// The lower quartile of each.
-fn quartile(times: Vec<(f64, f64)>) -> (f64, f64) {
+/// Whether a goal is about it, or measures others by it.
+fn is_needed(load: &str, way: &str) -> bool {
+    way == "alone"
+        || GOALS.iter().any(|(of, by, what, _)| {
+            *of == load && (*by == way || (*what == Of::StraceWall && way == "strace"))
+        })
+}
+
+/// The second best of each: the best may be an accident. `None` where there are not so many.
+fn good(times: Vec<(f64, f64)>) -> Times {
     let of = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
-        times[times.len() / 4]
+        times.get(1).copied()
     };
-    (of(times.iter().map(|t| t.0).collect()), of(times.iter().map(|t| t.1).collect()))
+    Some((of(times.iter().map(|t| t.0).collect())?, of(times.iter().map(|t| t.1).collect())?))
 }
 
 fn compiled(folder: &Path, name: &str, source: &str) -> Result<String> {

@@ -48,6 +48,7 @@ const NEEDS: [Need; 5] = [
             "around.bpf",
             "ptrace.child",
             "ptrace.trace-action",
+            "ptrace.fast",
             "ptrace.syscall-info",
             "ptrace.memory",
             "flag.new-listener",
@@ -191,7 +192,11 @@ fn summary(report: &Report, color: bool) -> String {
                 "end",
             ],
         ),
-        ("tracing", "ptrace.", &["child", "others", "get-filter", "syscall-info", "trace-action", "memory"]),
+        (
+            "tracing",
+            "ptrace.",
+            &["child", "others", "get-filter", "syscall-info", "trace-action", "fast", "memory"],
+        ),
         ("other ABIs", "abi.", &["ia32", "x32"]),
         ("around", "around.", &["landlock", "io-uring", "bpf", "audit-log"]),
     ] {

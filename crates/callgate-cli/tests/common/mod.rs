@@ -56,6 +56,24 @@ pub(crate) fn learn(way: &str) -> Command {
     learn
 }
 
+/// The binary as it is run by nobody in particular, who may not read the kernel's log; with its folder. `None` where there
+/// is no way to become nobody.
+pub(crate) fn as_nobody() -> Option<(Folder, Vec<String>)> {
+    if !installed("setpriv") {
+        return None;
+    }
+    let folder = Folder::new();
+    let binary = folder.path().join("callgate");
+    std::fs::copy(env!("CARGO_BIN_EXE_callgate"), &binary).unwrap();
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"].map(str::to_owned);
+    let is_nobody = Command::new(&nobody[0]).args(&nobody[1..]).arg("true").output();
+    if !is_nobody.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: nobody can be become");
+        return None;
+    }
+    Some((folder, nobody.into_iter().chain([binary.to_str().unwrap().to_owned()]).collect()))
+}
+
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -17,7 +17,7 @@ use super::kernel::Map;
 use crate::error::Error;
 
 /// Room for records: a power of two.
-const LEN: usize = 1 << 20;
+const LEN: usize = 1 << 21;
 const BUSY: u32 = 1 << 31;
 const DISCARDED: u32 = 1 << 30;
 const HEADER: usize = 8;

@@ -35,6 +35,10 @@ pub trait Calls {
     /// A call is about to be made.
     fn called(&mut self, caller: &Caller, call: &SeccompData);
 
+    /// A call waits until it is let go on, and is told by [`Calls::called`] after that: the time to look at the thread,
+    /// which is not traced ([`notify_calls`](super::notify_calls) alone).
+    fn waits(&mut self, _caller: &Caller, _call: &SeccompData) {}
+
     /// So many calls were made without being told one by one, after one that was; arguments that do not matter
     /// are 0.
     fn counted(&mut self, caller: &Caller, call: &SeccompData, times: u64);

@@ -2,8 +2,9 @@
 //!
 //! # Safety
 //!
-//! Only the calling thread's mask changes, and is put back; waiting for a signal writes nothing.
-#![expect(unsafe_code, reason = "sigtimedwait")]
+//! Only the calling thread's mask changes, and is put back; waiting for a signal writes nothing. A thread of ours asks to
+//! be scheduled before others.
+#![expect(unsafe_code, reason = "sigtimedwait, sched_setscheduler")]
 
 use std::os::fd::AsFd;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -58,12 +59,22 @@ pub fn count_calls(
             return Err(e.into());
         }
     };
-    ready();
-    child.release();
     let (stop, stopped) = channel::<()>();
     let (counter, totals) = (&counter, totals);
     let (outcome, read) = std::thread::scope(|scope| {
-        let firsts = firsts.map(|told| scope.spawn(move || counter.first_calls(end.as_fd(), told)));
+        let firsts = firsts.map(|told| {
+            let (begun, begins) = channel::<()>();
+            let firsts = scope.spawn(move || {
+                hurry();
+                drop(begun);
+                counter.first_calls(end.as_fd(), told)
+            });
+            // It may be over in a moment.
+            let _ = begins.recv();
+            firsts
+        });
+        ready();
+        child.release();
         let worker = scope.spawn(move || -> Result<(), Error> {
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 // Forgets those that have ended.
@@ -78,14 +89,16 @@ pub fn count_calls(
                     last = Instant::now();
                 }
             }
+            // Who made the first calls is told before how many there were in the end.
+            drop(alive);
+            let told = firsts.map_or(Ok(Ok(())), |firsts| firsts.join());
+            told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             totals(&counter.counts()?);
             Ok(())
         });
         let outcome = child.wait();
         drop(stop);
-        let read = worker.join();
-        drop(alive);
-        (outcome, read.and_then(|read| Ok(read.and(firsts.map_or(Ok(Ok(())), |t| t.join())?))))
+        (outcome, worker.join())
     });
     match read {
         Ok(read) => read?,
@@ -119,27 +132,45 @@ pub fn count_running(
             std::os::unix::net::UnixStream::pair().map_err(|_| Error::last("socketpair", ""))?;
         std::thread::scope(|scope| {
             let counter = &counter;
-            let firsts = firsts.map(|told| scope.spawn(move || counter.first_calls(end.as_fd(), told)));
+            let firsts = firsts.map(|told| {
+                scope.spawn(move || {
+                    hurry();
+                    counter.first_calls(end.as_fd(), told)
+                })
+            });
             ready();
-            let tally = read_until(counter, target, patience, totals, &interrupts);
+            let watched = wait_until(counter, target, patience, totals, &interrupts);
             drop(alive);
+            // Who made the first calls is told before how many there were in the end.
             match firsts.map_or(Ok(Ok(())), |thread| thread.join()) {
-                Ok(told) => told.and(tally),
+                Ok(told) => told.and(watched)?,
                 Err(panic) => std::panic::resume_unwind(panic),
             }
+            totals(&counter.counts()?);
+            Ok(Tally { lost: counter.lost()? })
         })
     });
     old.set();
     done
 }
 
-fn read_until(
+/// Whoever made the call may have ended before it is looked at: let the calling thread come before all others, for the
+/// short while that takes, where that is permitted.
+fn hurry() {
+    let parameters = libc::sched_param { sched_priority: 1 };
+    // SAFETY: a valid structure; concerns the calling thread alone, and what fails changes nothing.
+    unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameters)
+    };
+}
+
+fn wait_until(
     counter: &Counter,
     target: Target<'_>,
     patience: Option<Duration>,
-    totals: Totals<'_>,
+    totals: &mut (dyn FnMut(&[Counted]) + Send),
     interrupts: &[i32],
-) -> Result<Tally, Error> {
+) -> Result<(), Error> {
     let wanted = interrupts.iter().fold(Mask::none(), |mask, signal| mask.with(*signal));
     let (start, mut last) = (Instant::now(), Instant::now());
     loop {
@@ -151,8 +182,7 @@ fn read_until(
             Target::Command(_) | Target::Process(_) => !counter.is_populated()?,
         };
         if signal > 0 || gone || patience.is_some_and(|p| start.elapsed() >= p) {
-            totals(&counter.counts()?);
-            return Ok(Tally { lost: counter.lost()? });
+            return Ok(());
         }
         if last.elapsed() >= PERIOD {
             totals(&counter.counts()?);

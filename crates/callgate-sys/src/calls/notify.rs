@@ -88,6 +88,7 @@ fn serve(listener: &Listener, guard: &Guard, main: i32, calls: &mut dyn Calls) -
             continue;
         }
         let caller = callers.of(tid);
+        calls.waits(&caller, &data);
         // Alive, so that what was read about it is not about another.
         if listener.is_valid(id)? && listener.respond_continue(id)? == Delivery::Delivered(()) {
             calls.called(&caller, &data);

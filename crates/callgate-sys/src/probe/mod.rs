@@ -16,6 +16,7 @@ use std::fmt;
 pub use facts::Fact;
 
 use crate::error::Error;
+use crate::process::{self, Mode};
 use crate::spawn::forward::Signals;
 use trial::Trial;
 
@@ -98,6 +99,19 @@ pub fn probe() -> Result<Report, Error> {
     tracing::probe(&mut features)?;
     around::probe(&mut features)?;
     Ok(Report { facts: facts::facts(), features })
+}
+
+/// Whether this process can trace a child. Where an outer filter may have something against it, perhaps the end of
+/// whoever tries, that is tried in a child.
+pub fn can_trace() -> bool {
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    if process::task(own).is_ok_and(|task| task.mode == Mode::Disabled) {
+        // Nothing happens to who tries, who is told then.
+        return true;
+    }
+    let Ok(signals) = Signals::hold_back(false) else { return false };
+    signals.forked(false);
+    tracing::child().is_ok_and(|trial| matches!(trial, Trial::Ok(_)))
 }
 
 /// The feature `name`, judged by a trial that ought to have answered.

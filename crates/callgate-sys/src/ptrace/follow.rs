@@ -24,6 +24,12 @@ pub(super) trait Watcher {
     /// The thread is gone, or its number now belongs to another.
     fn forget(&mut self, tid: i32);
 
+    /// The command has executed a program, and stands still: whether it is to be followed any longer. Asked of
+    /// [`follow_if_wanted`] alone.
+    fn wants(&mut self, _tracee: &Tracee) -> bool {
+        true
+    }
+
     /// A moment has passed, or a child has ended.
     fn idle(&mut self) {}
 
@@ -42,22 +48,42 @@ pub(super) fn follow(
     watcher: &mut dyn Watcher,
 ) -> Result<Outcome, Failure> {
     let child = command.hold().forward_signals().spawn()?;
-    let pid = child.pid();
-    if let Err(e) = attach(pid, options, watcher) {
+    if let Err(e) = attach(child.pid(), options, watcher) {
         child.kill();
         return Err(e.into());
     }
-    child.release();
-    let mut follower = Follower {
-        main: pid,
-        executed: false,
-        outcome: None,
-        tracees: BTreeSet::from([pid]),
-        expected: BTreeSet::new(),
-        gone_early: BTreeSet::new(),
-        watcher,
-    };
-    follower.run(&child)
+    match Follower::new(&child, watcher).run(&child)? {
+        Some(outcome) => Ok(outcome),
+        None => child.wait(),
+    }
+}
+
+/// How far a command was followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Followed {
+    /// To its end.
+    ToTheEnd,
+    /// Until it executed a program that it was not wanted of.
+    UntilExecuted,
+    /// Not at all: tracing is not permitted.
+    NotAtAll,
+}
+
+/// The same where tracing is permitted, and as long as it is wanted; or else the command runs on its own.
+pub(super) fn follow_if_wanted(
+    command: Command<'_>,
+    options: Options,
+    watcher: &mut dyn Watcher,
+) -> Result<(Outcome, Followed), Failure> {
+    let child = command.hold().forward_signals().spawn()?;
+    if attach(child.pid(), options, watcher).is_err() {
+        child.release();
+        return child.wait().map(|outcome| (outcome, Followed::NotAtAll));
+    }
+    match Follower::new(&child, watcher).run(&child)? {
+        Some(outcome) => Ok((outcome, Followed::ToTheEnd)),
+        None => child.wait().map(|outcome| (outcome, Followed::UntilExecuted)),
+    }
 }
 
 /// Attach to the held child and set it going.
@@ -91,11 +117,28 @@ struct Follower<'a> {
     expected: BTreeSet<i32>,
     /// Threads seen to end before their parents told of them.
     gone_early: BTreeSet<i32>,
+    /// The command is not followed any longer.
+    left: bool,
     watcher: &'a mut dyn Watcher,
 }
 
-impl Follower<'_> {
-    fn run(&mut self, child: &Child) -> Result<Outcome, Failure> {
+impl<'a> Follower<'a> {
+    fn new(child: &Child, watcher: &'a mut dyn Watcher) -> Follower<'a> {
+        Follower {
+            main: child.pid(),
+            executed: false,
+            outcome: None,
+            tracees: BTreeSet::from([child.pid()]),
+            expected: BTreeSet::new(),
+            gone_early: BTreeSet::new(),
+            left: false,
+            watcher,
+        }
+    }
+
+    /// From where the child is let go on; `None` if it has been left, to be waited for as one that was never traced.
+    fn run(&mut self, child: &Child) -> Result<Option<Outcome>, Failure> {
+        child.release();
         let relay = forward::Relay::new(self.main)?;
         std::thread::scope(|scope| {
             scope.spawn(|| relay.run());
@@ -103,14 +146,18 @@ impl Follower<'_> {
             relay.finish();
             done
         })?;
+        if self.left {
+            forward::take_in();
+            return Ok(None);
+        }
         let hint = "somebody else reaped the command";
         let outcome = self.outcome.ok_or(Error::Call { call: "waitpid", errno: libc::ECHILD, hint })?;
-        child.judge(outcome, self.executed)
+        child.judge(outcome, self.executed).map(Some)
     }
 
     /// One event after another, until nobody is left.
     fn follow(&mut self, relay: &forward::Relay) -> Result<(), Error> {
-        while !(self.tracees.is_empty() && self.expected.is_empty()) {
+        while !(self.left || self.tracees.is_empty() && self.expected.is_empty()) {
             match wait_or_signal()? {
                 Waited::Event(event) => self.handle(event)?,
                 Waited::Interrupted => self.watcher.idle(),
@@ -162,6 +209,12 @@ impl Follower<'_> {
                 }
                 self.watcher.forget(tracee.tid());
                 self.executed |= tracee.tid() == self.main;
+                let alone = self.tracees.len() == 1 && self.expected.is_empty();
+                if tracee.tid() == self.main && alone && !self.watcher.wants(tracee) {
+                    tracee.detach(0)?;
+                    self.left = true;
+                    return Ok(());
+                }
             }
             Stop::Group(signal) => {
                 tracee.listen()?;

@@ -6,7 +6,7 @@
 use callgate_abi::{Arch, SeccompData};
 
 use super::event::Stop;
-use super::follow::{Watcher, follow};
+use super::follow::{Followed, Watcher, follow, follow_if_wanted};
 use super::tracee::{Options, Tracee};
 use crate::error::Error;
 use crate::process;
@@ -43,7 +43,7 @@ pub struct Kill {
 /// killed.
 pub fn trace_kills(command: Command<'_>, on_kill: &mut dyn FnMut(&Kill)) -> Result<Outcome, Failure> {
     let options = Options { exit: true, exit_kill: true, ..Options::default() };
-    follow(command, options, &mut Watch { on_kill })
+    follow(command, options, &mut Watch { on_kill, wanted: &mut |_| true })
 }
 
 /// The same for the command alone, whose children nobody watches: run it to its own end. It stops where it gets a
@@ -55,11 +55,27 @@ pub fn trace_kills(command: Command<'_>, on_kill: &mut dyn FnMut(&Kill)) -> Resu
 /// As [`trace_kills`].
 pub fn trace_own_kills(command: Command<'_>, on_kill: &mut dyn FnMut(&Kill)) -> Result<Outcome, Failure> {
     let options = Options { exit: true, threads: true, ..Options::default() };
-    follow(command, options, &mut Watch { on_kill })
+    follow(command, options, &mut Watch { on_kill, wanted: &mut |_| true })
+}
+
+/// The same where tracing is permitted, and as long as `wanted` says so of each program that the command executes, which
+/// stands still: otherwise it runs on all the same, and nobody is told of anything. How far it was watched.
+///
+/// # Errors
+///
+/// [`Failure`] when the command could not be executed.
+pub fn trace_own_kills_if_wanted(
+    command: Command<'_>,
+    wanted: &mut dyn FnMut(i32) -> bool,
+    on_kill: &mut dyn FnMut(&Kill),
+) -> Result<(Outcome, Followed), Failure> {
+    let options = Options { exit: true, threads: true, ..Options::default() };
+    follow_if_wanted(command, options, &mut Watch { on_kill, wanted })
 }
 
 struct Watch<'a> {
     on_kill: &'a mut dyn FnMut(&Kill),
+    wanted: &'a mut dyn FnMut(i32) -> bool,
 }
 
 impl Watcher for Watch<'_> {
@@ -72,6 +88,10 @@ impl Watcher for Watch<'_> {
 
     fn resume(&self, tracee: &Tracee, signal: i32) -> Result<(), Error> {
         tracee.cont(signal)
+    }
+
+    fn wants(&mut self, tracee: &Tracee) -> bool {
+        (self.wanted)(tracee.tid())
     }
 
     fn forget(&mut self, _: i32) {}

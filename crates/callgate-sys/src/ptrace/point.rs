@@ -15,6 +15,18 @@ pub struct Point {
     pub lr: u64,
 }
 
+/// Where a thread stands that waits in a call, as `/proc` tells: without frame pointer and return address. `None` for one that
+/// runs, and without the right to trace it.
+///
+/// Source: `proc_pid_syscall(5)`.
+pub fn point_in_call(tid: i32) -> Option<Point> {
+    let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
+    let mut words = text.split_whitespace().rev();
+    let mut word = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+    let (ip, sp) = (word()?, word()?);
+    Some(Point { ip, sp, ..Point::default() })
+}
+
 /// Where a thread stands that the calling thread traces and that is stopped; `None` for a 32-bit one, and on
 /// machines whose registers are not known.
 pub fn point(tid: i32) -> Option<Point> {

@@ -236,7 +236,7 @@ impl Tracee {
     /// # Errors
     ///
     /// As [`Tracee::cont`].
-    pub fn detach(self, signal: i32) -> Result<(), Error> {
+    pub fn detach(&self, signal: i32) -> Result<(), Error> {
         let signal = signal.cast_unsigned() as usize;
         self.request(Request::Detach, 0, signal, "ptrace(PTRACE_DETACH)", STOP_HINT).map(drop)
     }
@@ -471,12 +471,6 @@ impl Tracee {
         let place = (&raw const mask).expose_provenance();
         let call = "ptrace(PTRACE_SETSIGMASK)";
         self.request(Request::SetSigMask, size_of::<u64>(), place, call, STOP_HINT).map(drop)
-    }
-
-    /// Stop it once more, as job control does.
-    pub(super) fn stop_again(&self) {
-        // SAFETY: takes no pointers; a tracee keeps its number until it is waited for.
-        unsafe { libc::syscall(libc::SYS_tkill, self.tid, libc::SIGSTOP) };
     }
 
     /// Where it stopped for a filter's trap: let the signal tell that the call was made at `address`

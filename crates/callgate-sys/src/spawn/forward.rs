@@ -82,6 +82,11 @@ fn watched() -> Mask {
     FAULTS.iter().fold(Mask::all(), |mask, fault| mask.without(*fault))
 }
 
+/// Take signals in for [`next`] once more, after a [`Relay`] has done so.
+pub(crate) fn take_in() {
+    watched().set();
+}
+
 /// Sleep until a signal arrives, or for a fifth of a second (another thread may have taken a `SIGCHLD`), and
 /// pass it to `pid` if it should be. Signals must be blocked as [`Signals::forked`] does.
 ///

@@ -1,6 +1,6 @@
 //! A recording that is written while it is made, so that the end of the writer costs no more than the tail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::lines;
@@ -16,6 +16,8 @@ pub struct Journal<W> {
     out: Option<W>,
     /// The counts as last written.
     written: BTreeMap<Key, u64>,
+    /// Those whose stacks are written.
+    told: BTreeSet<Key>,
     lines: usize,
 }
 
@@ -30,7 +32,14 @@ impl<W: Write> Journal<W> {
         if let Some(out) = &mut out {
             out.write_all(lines::first(&recording.runs).as_bytes())?;
         }
-        Ok(Journal { run: run.to_owned(), recording, out, written: BTreeMap::new(), lines: 0 })
+        Ok(Journal {
+            run: run.to_owned(),
+            recording,
+            out,
+            written: BTreeMap::new(),
+            told: BTreeSet::new(),
+            lines: 0,
+        })
     }
 
     /// Count calls. `false` for those of an unknown architecture, which are not counted.
@@ -83,8 +92,11 @@ impl<W: Write> Journal<W> {
     /// A whole line, in one write.
     fn write(&mut self, key: Key, count: u64) -> io::Result<()> {
         let Some(out) = &mut self.out else { return Ok(()) };
-        // Who made it is told once.
-        let stack = if self.written.contains_key(&key) { &[] } else { self.recording.stack(&key) };
+        // Who made it is told once, as soon as it is known.
+        let stack = if self.told.contains(&key) { &[] } else { self.recording.stack(&key) };
+        if !stack.is_empty() {
+            self.told.insert(key.clone());
+        }
         let line = lines::call(&key, &BTreeMap::from([(self.run.clone(), count)]), stack);
         out.write_all(line.as_bytes())?;
         self.lines += 1;

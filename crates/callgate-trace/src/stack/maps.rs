@@ -17,6 +17,7 @@ pub(super) struct Mapping {
 }
 
 /// All mappings of files, by address.
+#[derive(Clone)]
 pub(super) struct Maps(Vec<Mapping>);
 
 impl Maps {

@@ -6,10 +6,12 @@
 
 mod file;
 mod guard;
+mod leaks;
 mod maps;
+mod space;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callgate_sys::ptrace::Point;
@@ -20,7 +22,9 @@ use framehop::{
 
 use self::file::File;
 use self::guard::guarded;
+pub use self::leaks::traces_itself;
 use self::maps::{Mapping, Maps};
+pub use self::space::Space;
 use crate::decode::{Live, Memory};
 
 /// How many callers are told.
@@ -34,6 +38,8 @@ pub struct Stacks {
     /// How many bytes more of files may be kept.
     room: u64,
     processes: HashMap<i32, Process>,
+    /// The space that was asked about last.
+    last: Option<(Arc<Space>, Process)>,
 }
 
 /// How many processes are known at once.
@@ -43,7 +49,7 @@ const ROOM: u64 = 128 << 20;
 
 impl Default for Stacks {
     fn default() -> Stacks {
-        Stacks { files: HashMap::new(), room: ROOM, processes: HashMap::new() }
+        Stacks { files: HashMap::new(), room: ROOM, processes: HashMap::new(), last: None }
     }
 }
 
@@ -65,24 +71,18 @@ impl Stacks {
         let mut stack = vec![0; DEPTH];
         let len = Live(tid).read(point.sp, &mut stack);
         stack.truncate(len);
-        self.of_copy(pid, point, &stack)
+        let addresses = self.addresses(pid, point, &stack);
+        self.processes.get(&pid).map_or_else(Vec::new, |process| process.frames(&addresses))
     }
 
-    /// The same of a thread that may have gone on, with a copy of its stack from the stack pointer on. Its process
-    /// must still be there, or have been asked about before.
-    pub fn of_copy(&mut self, pid: i32, point: Point, stack: &[u8]) -> Vec<String> {
-        let addresses = self.addresses(pid, point, stack);
-        let mut frames = Vec::new();
-        for (index, address) in addresses.iter().enumerate() {
-            // A return address is behind the call that is asked about.
-            let looked_up = if index == 0 { *address } else { address.saturating_sub(1) };
-            frames.extend(self.names(pid, looked_up));
-            if frames.len() >= MOST {
-                break;
-            }
+    /// The same of a thread that has gone on, and may have ended, with a copy of its stack from the stack pointer on.
+    pub fn of_copy(&mut self, space: &Arc<Space>, point: Point, stack: &[u8]) -> Vec<String> {
+        if self.last.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, space)) {
+            let process = self.read(space.maps.clone(), &space.root());
+            self.last = Some((space.clone(), process));
         }
-        frames.truncate(MOST);
-        frames
+        let process = self.last.as_ref().map(|(_, process)| process);
+        process.map_or_else(Vec::new, |process| process.frames(&process.unwind(point, stack)))
     }
 
     /// The process executes another program, or has ended.
@@ -91,7 +91,8 @@ impl Stacks {
     }
 
     fn addresses(&mut self, pid: i32, point: Point, stack: &[u8]) -> Vec<u64> {
-        let mut addresses = self.unwind(pid, point, stack);
+        let unwind = |stacks: &mut Stacks| stacks.process(pid).map(|process| process.unwind(point, stack));
+        let mut addresses = unwind(self).unwrap_or_default();
         // Something has been loaded since.
         let known = |process: &Process, address: &u64| process.maps.at(*address).is_some();
         if let Some(process) = self.processes.get(&pid)
@@ -100,20 +101,8 @@ impl Stacks {
             && !maps.is_empty()
         {
             self.forget(pid);
-            addresses = self.unwind(pid, point, stack);
+            addresses = unwind(self).unwrap_or_default();
         }
-        addresses
-    }
-
-    fn unwind(&mut self, pid: i32, point: Point, stack: &[u8]) -> Vec<u64> {
-        let Some(process) = self.process(pid) else { return Vec::new() };
-        let mut addresses = Vec::new();
-        let mut read = |address: u64| {
-            let at = address.checked_sub(point.sp).and_then(|at| usize::try_from(at).ok()).ok_or(())?;
-            stack.get(at..).and_then(|s| s.first_chunk()).map(|b| u64::from_ne_bytes(*b)).ok_or(())
-        };
-        // Where it panics, those found until then are told.
-        let _ = guarded(|| walk(&process.unwinder, point, &mut read, &mut addresses));
         addresses
     }
 
@@ -124,38 +113,71 @@ impl Stacks {
             if self.processes.len() >= PROCESSES {
                 self.processes.clear();
             }
-            let mut process = Process { unwinder: UnwinderNative::new(), modules: Vec::new(), maps };
-            let texts: Vec<(Mapping, u64)> = process.maps.texts().collect();
-            for (text, base) in texts {
-                let file = self.file(pid, &text);
-                if let Some(file) = &file {
-                    let _ = guarded(|| process.unwinder.add_module(module(&text, base, file)));
-                }
-                process.modules.push((text, base, file));
-            }
+            let process = self.read(maps, Path::new(&format!("/proc/{pid}/root")));
             self.processes.insert(pid, process);
         }
         self.processes.get(&pid)
     }
 
-    fn file(&mut self, pid: i32, text: &Mapping) -> Option<Arc<File>> {
+    /// Reads what a process executes, in files as they are called below `root`.
+    fn read(&mut self, maps: Maps, root: &Path) -> Process {
+        let mut process = Process { unwinder: UnwinderNative::new(), modules: Vec::new(), maps };
+        let texts: Vec<(Mapping, u64)> = process.maps.texts().collect();
+        for (text, base) in texts {
+            let file = self.file(root, &text);
+            if let Some(file) = &file {
+                let _ = guarded(|| process.unwinder.add_module(module(&text, base, file)));
+            }
+            process.modules.push((text, base, file));
+        }
+        process
+    }
+
+    fn file(&mut self, root: &Path, text: &Mapping) -> Option<Arc<File>> {
         if let Some(known) = self.files.get(&text.path) {
             return known.clone();
         }
         // As the process itself would find it.
-        let root = PathBuf::from(format!("/proc/{pid}/root"));
         let path = root.join(text.path.strip_prefix("/").unwrap_or(&text.path));
         let file = File::open(&path, self.room).map(Arc::new);
         self.room -= file.as_ref().map_or(0, |file| file.size);
         self.files.insert(text.path.clone(), file.clone());
         file
     }
+}
+
+impl Process {
+    /// The addresses that a thread is in at a point, with what is on its stack.
+    fn unwind(&self, point: Point, stack: &[u8]) -> Vec<u64> {
+        let mut addresses = Vec::new();
+        let mut read = |address: u64| {
+            let at = address.checked_sub(point.sp).and_then(|at| usize::try_from(at).ok()).ok_or(())?;
+            stack.get(at..).and_then(|s| s.first_chunk()).map(|b| u64::from_ne_bytes(*b)).ok_or(())
+        };
+        // Where it panics, those found until then are told.
+        let _ = guarded(|| walk(&self.unwinder, point, &mut read, &mut addresses));
+        addresses
+    }
+
+    /// What addresses are in, the innermost first.
+    fn frames(&self, addresses: &[u64]) -> Vec<String> {
+        let mut frames = Vec::new();
+        for (index, address) in addresses.iter().enumerate() {
+            // A return address is behind the call that is asked about.
+            let looked_up = if index == 0 { *address } else { address.saturating_sub(1) };
+            frames.extend(self.names(looked_up));
+            if frames.len() >= MOST {
+                break;
+            }
+        }
+        frames.truncate(MOST);
+        frames
+    }
 
     /// What an address is in, the innermost first where calls are inlined.
-    fn names(&self, pid: i32, address: u64) -> Vec<String> {
+    fn names(&self, address: u64) -> Vec<String> {
         let within = |text: &Mapping| text.start <= address && address < text.end;
-        let modules = self.processes.get(&pid).map_or(&[][..], |process| &process.modules);
-        let Some((text, base, file)) = modules.iter().find(|(text, ..)| within(text)) else {
+        let Some((text, base, file)) = self.modules.iter().find(|(text, ..)| within(text)) else {
             return vec![format!("{address:#x}")];
         };
         let name = text.path.file_name().unwrap_or_default().to_string_lossy().escape_debug().to_string();
@@ -211,7 +233,6 @@ fn module(text: &Mapping, base: u64, file: &File) -> Module<Arc<[u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
     use std::process::Command;
 
     const SOURCE: &str = "#include <stdio.h>\n\

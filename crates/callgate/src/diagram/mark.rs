@@ -14,6 +14,12 @@ impl Filter {
         })
     }
 
+    /// Whether a call of number `nr` on `arch` gets an action that is `wanted`, whatever arguments it takes for that.
+    pub fn can_get(&self, arch: Arch, nr: u32, wanted: impl Fn(Action) -> bool) -> bool {
+        let data = SeccompData { arch: arch.token(), nr, ..SeccompData::default() };
+        !self.always(&data, &[Word::ARCH, Word::NR], |action| !wanted(*action))
+    }
+
     /// The filter that also allows `call` on `arch` when its sixth argument is `mark`. For a call of fewer
     /// arguments and a random mark this is a pass for whoever loads the filter and nobody else: the
     /// kernel ignores the register, and no program can guess it.

@@ -1,7 +1,10 @@
 // Programs to watch: `g` calls getppid in a loop, `s` does so in four threads, `t` has four threads that read a
-// file and share a lock, anything else sends bytes to and fro between two processes.
+// file and share a lock, anything else sends bytes to and fro between two processes on one processor: on two, what is
+// measured is how one wakes the other.
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -42,18 +45,21 @@ static void threads(void *(*does)(void *)) {
 
 int main(int argc, char **argv) {
     int there[2], back[2];
+    cpu_set_t one;
     char byte = 0;
     self = argv[0];
     switch (argv[1][0]) {
     case 'g': calls(100000); break;
     case 's': threads(storm); break;
     case 't': threads(work); break;
-    default:  if (pipe(there) || pipe(back)) return 1;
+    default:  CPU_ZERO(&one);
+              CPU_SET(sched_getcpu(), &one);
+              if (sched_setaffinity(0, sizeof one, &one) || pipe(there) || pipe(back)) return 1;
               if (fork() == 0) for (;;) {
                   if (read(there[0], &byte, 1) != 1 || byte == 1) _exit(0);
                   if (write(back[1], &byte, 1) != 1) _exit(1);
               }
-              for (int i = 0; i < 20000; i++)
+              for (int i = 0; i < 40000; i++)
                   if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1) return 1;
               byte = 1;
               if (write(there[1], &byte, 1) != 1) return 1;

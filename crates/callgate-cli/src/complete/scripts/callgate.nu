@@ -26,7 +26,8 @@ export extern "callgate run" [
   --log # Log every call that is not plainly allowed
   --report # Say which calls, with their arguments, the command and its children are denied or killed for, by which rule, and the line that would allow them
   --complain # The same report, but deny nothing
-  --trace # Name the call that the command is killed for, with its arguments and by whom, also where the kernel's log cannot be read
+  --trace # Name the call that the command is killed for, with its arguments and by whom
+  --no-trace # Do not watch the command with ptrace unasked
   --json # Report as JSON lines
   --plain # Only lines, without the counts at the foot of the terminal
   --report-fd: string@"nu-complete callgate" # Write the report to this descriptor
@@ -79,7 +80,7 @@ export extern "callgate learn" [
   --for: string@"nu-complete callgate" # With --pid or --cgroup
   --via: string@"nu-complete callgate" # How to watch the command
   --fast # With --via trace
-  --stacks: string@"nu-complete callgate" # Whose functions made each call first. By default where calls stop anyway
+  --stacks: string@"nu-complete callgate" # Whose functions made each call first
   --output(-o): string@"nu-complete callgate" # Write the result to FILE instead of standard output
   --color: string@"nu-complete callgate" # When to use colour
   --help(-h) # Print help

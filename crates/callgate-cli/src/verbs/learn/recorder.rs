@@ -1,7 +1,7 @@
 //! What is done with each call.
 
 use crate::args::{Stacks, Via};
-use crate::callers::Callers;
+use crate::callers::{Callers, Captured, Spaces};
 use crate::failure::{BEFORE_EXEC, Failure};
 use crate::say::Say;
 use callgate::abi::Arch;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How old counts may be in a file that is being written.
@@ -56,8 +56,12 @@ pub(super) struct Recorder {
     totals: BTreeMap<(Who, u32, u32, [u64; 6]), u64>,
     told: BTreeSet<&'static str>,
     callers: Option<Callers>,
-    /// The callers of calls that were counted without stopping.
-    firsts: Arc<Mutex<Firsts>>,
+    /// Those of the call that waits.
+    waiting: Vec<String>,
+    /// First calls of those that are counted without stopping, which were told.
+    captured: Arc<Mutex<Vec<Captured>>>,
+    /// The callers of those.
+    firsts: Firsts,
     /// Whose callers were looked for last, for a program that is executed has others.
     program: Option<(i32, Option<PathBuf>)>,
     /// Calls as they have come before, and how many of each are not counted yet.
@@ -94,7 +98,9 @@ impl Recorder {
             totals: BTreeMap::new(),
             told: BTreeSet::new(),
             callers: (stacks != Stacks::Never).then(Callers::default),
-            firsts: Arc::default(),
+            waiting: Vec::new(),
+            captured: Arc::default(),
+            firsts: Firsts::new(),
             program: None,
             known: HashMap::new(),
             masks: HashMap::new(),
@@ -171,31 +177,34 @@ impl Recorder {
 }
 
 impl Recorder {
-    /// What is done with first calls that the kernel tells, while their counts are read by another thread.
+    /// What is done with first calls that the kernel tells, at once, while their counts are read by another thread.
     pub(super) fn first_calls(&self) -> impl FnMut(&FirstCall) + Send + use<> {
-        let firsts = self.firsts.clone();
-        let mut callers = Callers::default();
-        let mut programs: HashMap<i32, Option<PathBuf>> = HashMap::new();
+        let captured = self.captured.clone();
+        let mut spaces = Spaces::default();
         move |first| {
-            let FirstCall { caller, call, .. } = first;
-            let program = programs.entry(caller.pid).or_insert_with(|| caller.program.clone());
-            if *program != caller.program {
-                program.clone_from(&caller.program);
-                callers.forget(caller.pid);
-            }
+            let first = spaces.capture(first);
+            captured.lock().unwrap_or_else(PoisonError::into_inner).push(first);
+        }
+    }
+
+    /// Names the callers of first calls that were told.
+    fn name_callers(&mut self) {
+        let captured = std::mem::take(&mut *self.captured.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(callers) = &mut self.callers else { return };
+        for captured in captured {
+            let FirstCall { caller, call, .. } = &captured.first;
             let key = (caller.comm.clone(), caller.program.clone(), call.nr, call.args);
-            let known = |firsts: &Firsts| firsts.contains_key(&key);
-            if firsts.lock().is_ok_and(|firsts| !known(&firsts)) {
-                let stack = callers.of_first(first);
-                if let Ok(mut firsts) = firsts.lock() {
-                    firsts.insert(key, stack);
-                }
+            // One processor's first call may be another's second.
+            let known = self.firsts.entry(key).or_default();
+            if known.is_empty() {
+                *known = callers.of_captured(&captured);
             }
         }
     }
 
     /// Calls that the kernel counted, as often as they have been made so far.
     pub(super) fn totals(&mut self, counted: &[Counted]) {
+        self.name_callers();
         // The kernel's order is that of no run.
         let mut counted: Vec<&Counted> = counted.iter().collect();
         let order = |c: &Counted| (c.caller.program.clone(), c.caller.comm.clone(), c.call.arch, c.call.nr);
@@ -229,16 +238,13 @@ impl Recorder {
         // Whoever is traced stands still.
         let stack = if caller.tid == 0 {
             let key = (caller.comm.clone(), caller.program.clone(), call.nr, call.args);
-            self.firsts.lock().ok().and_then(|firsts| firsts.get(&key).cloned()).unwrap_or_default()
-        } else if self.via == Via::Trace
-            && let Some(callers) = &mut self.callers
+            self.firsts.get(&key).cloned().unwrap_or_default()
+        } else if self.via == Via::Notify {
+            std::mem::take(&mut self.waiting)
+        } else if let Some(callers) = &mut self.callers
             && !journal.recording().knows(&event)
         {
-            if self.program.as_ref() != Some(&(caller.pid, caller.program.clone())) {
-                callers.forget(caller.pid);
-                self.program = Some((caller.pid, caller.program.clone()));
-            }
-            callers.of(caller.pid, caller.tid)
+            callers_of(callers, &mut self.program, caller).of(caller.pid, caller.tid)
         } else {
             Vec::new()
         };
@@ -271,6 +277,19 @@ impl Recorder {
     }
 }
 
+/// Those that know of the program that a process executes now.
+fn callers_of<'a>(
+    callers: &'a mut Callers,
+    last: &mut Option<(i32, Option<PathBuf>)>,
+    caller: &Caller,
+) -> &'a mut Callers {
+    if last.as_ref() != Some(&(caller.pid, caller.program.clone())) {
+        callers.forget(caller.pid);
+        *last = Some((caller.pid, caller.program.clone()));
+    }
+    callers
+}
+
 /// Which bits of its arguments matter.
 fn masks(call: &SeccompData) -> Option<[u64; 6]> {
     let mut masks = [0; 6];
@@ -288,6 +307,24 @@ fn masks(call: &SeccompData) -> Option<[u64; 6]> {
 }
 
 impl Calls for Recorder {
+    fn waits(&mut self, caller: &Caller, call: &SeccompData) {
+        self.waiting.clear();
+        let known = self.known(caller, call);
+        if self.callers.is_none() || known.is_some_and(|known| self.known.contains_key(&known)) {
+            return;
+        }
+        let program = caller.program.as_ref().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
+        let thread = &caller.comm;
+        let event = Event { program: &program, thread, call, denied: false, times: 1, stack: &[] };
+        if self.journal.as_ref().is_some_and(|journal| journal.recording().knows(&event)) {
+            return;
+        }
+        if let Some(callers) = &mut self.callers {
+            let callers = callers_of(callers, &mut self.program, caller);
+            self.waiting = callers.of_waiting(caller.pid, caller.tid);
+        }
+    }
+
     fn called(&mut self, caller: &Caller, call: &SeccompData) {
         let known = self.known(caller, call);
         // Most calls have come before, and are counted together.

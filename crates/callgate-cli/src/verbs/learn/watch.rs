@@ -63,7 +63,7 @@ fn counted(args: &Learn, say: &Say) -> Result<Option<(Option<End>, Recorder)>, F
     // Only where somebody is filtered can calls be denied.
     let denied = filtered(args);
     let mut first_calls = recorder.first_calls();
-    let firsts: Option<Firsts<'_>> = (args.stacks == Stacks::Always).then_some(&mut first_calls);
+    let firsts: Option<Firsts<'_>> = (args.stacks != Stacks::Never).then_some(&mut first_calls);
     let mut totals = |counted: &[Counted]| recorder.totals(counted);
     let done = match (args.pid, &args.cgroup) {
         (Some(pid), _) => {

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The records that come after it was opened.
@@ -22,8 +23,13 @@ pub(super) struct Record {
 }
 
 impl Log {
-    /// `None` without the right to read it.
+    /// `None` without the right to read it, and where a daemon takes the kernel's audit messages, which are not in the
+    /// log then.
     pub(super) fn open() -> Option<Log> {
+        // Where `auditd(8)` keeps its number.
+        if ["/run/auditd.pid", "/var/run/auditd.pid"].iter().any(|path| Path::new(path).exists()) {
+            return None;
+        }
         let mut options = OpenOptions::new();
         let mut file = options.read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg").ok()?;
         file.seek(SeekFrom::End(0)).ok()?;

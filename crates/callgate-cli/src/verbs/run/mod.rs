@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 use crate::input::Input;
 use crate::report::{decided, words};
 use crate::say::Say;
-use callgate::{Action, Arch, SeccompData, Syscall};
+use callgate::{Action, Arch, Filter, SeccompData, Syscall};
 use callgate_sys::install::Flags;
 use callgate_sys::spawn::{self, Command};
 
@@ -29,7 +29,8 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     if args.report || args.complain {
         return watch::watch(args, &input, say);
     }
-    let (program, mark) = pass::program(&input, &args.tuning)?;
+    let filter = input.filter_to_run()?;
+    let (program, mark) = pass::program(&input, &filter, &args.tuning)?;
     let flags = Flags { no_new_privs: true, log: args.log, ..Flags::default() };
     let failed = |e: spawn::Failure| Failure::new(e.exit_code(), e);
     let flags = if args.agent.is_some() { agent::flags(flags) } else { flags };
@@ -39,13 +40,14 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     }
     // Who kills callgate means the command.
     let command = command.die_with_parent();
-    if args.trace {
-        return traced::run(args, &input, command, say);
+    // What is in the log before has nothing to do with the command.
+    let log = if args.trace { None } else { log::Log::open() };
+    let unasked = || log.is_none() && !args.no_trace && args.agent.is_none() && traced::by_itself(&filter);
+    if args.trace || unasked() {
+        return traced::run(args, &input, &filter, command, say);
     }
     let name = args.command[0].display();
     let what = Policy { input: &input };
-    // What is in the log before has nothing to do with the command.
-    let log = log::Log::open();
     // Before there is anything that could wait for it.
     let agent = args.agent.as_deref().map(agent::connect).transpose()?;
     let mut child = command.forward_signals().spawn().map_err(failed)?;
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
     let outcome = child.wait().map_err(failed)?;
     if outcome.is_sigsys() {
         let why = log.and_then(|log| log.kill_of(pid)).map_or_else(
-            || "the filter did not let it make a call; `callgate run --trace` says which".to_owned(),
+            || format!("{}; `callgate run --trace` says which", unknown(&filter)),
             |record| what.logged(&record),
         );
         say.error(&format!("{name}: {outcome}: {why}"));
@@ -85,6 +87,26 @@ impl Policy<'_> {
     fn by(&self, decided: Option<String>) -> String {
         decided.map_or_else(String::new, |by| format!(", {by}"))
     }
+}
+
+/// What is known of a call that nobody saw: that it is one of those the filter kills for, where these are few.
+fn unknown(filter: &Filter) -> String {
+    const FEW: usize = 6;
+    let calls: Vec<&str> = deadly(filter).map(Syscall::name).take(FEW + 1).collect();
+    match &calls[..] {
+        [] | [_, _, _, _, _, _, _, ..] => "the filter did not let it make a call".to_owned(),
+        few => format!(
+            "the filter did not let it make a call, {}, or one of another architecture",
+            few.join(", ")
+        ),
+    }
+}
+
+/// The calls of this machine's own convention that the filter kills for.
+fn deadly(filter: &Filter) -> impl Iterator<Item = Syscall> {
+    let of_arch = |arch| Syscall::of_arch(arch).map(move |(nr, call)| (arch, nr, call));
+    let all = Arch::NATIVE.into_iter().flat_map(of_arch);
+    all.filter(|(arch, nr, _)| filter.can_get(*arch, *nr, kills)).map(|(.., call)| call)
 }
 
 /// Whether the action may be the end of a process by `SIGSYS`.

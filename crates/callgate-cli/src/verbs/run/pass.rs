@@ -9,17 +9,16 @@ use std::io::Read;
 /// The program to load, and the mark to execute the command with. A policy that forbids `execve` would stop
 /// the command itself from being executed, so that one call is let through by a random mark in a register
 /// that the kernel does not read, and that nobody else can know.
-pub(crate) fn program(input: &Input, tuning: &Tuning) -> Result<(Program, u64), Failure> {
+pub(crate) fn program(input: &Input, filter: &Filter, tuning: &Tuning) -> Result<(Program, u64), Failure> {
     let tuned = tuning.read()?;
-    let filter = input.filter_to_run()?;
-    if passes(&filter)
+    if passes(filter)
         && !tuning.is_given()
         && let Some(program) = input.code()?
     {
         // A program is loaded as it is.
         return Ok((program, 0));
     }
-    of_filter(input, &filter, &tuned)
+    of_filter(input, filter, &tuned)
 }
 
 /// The same for what a filter is made into.

@@ -73,7 +73,7 @@ fn command(
 ) -> Outcome {
     let failed = |e: spawn::Failure| Failure::new(e.exit_code(), e);
     let home = own_home()?;
-    let (program, mark) = pass::program(input, &Tuning::default())?;
+    let (program, mark) = pass::program(input, &input.filter_to_run()?, &Tuning::default())?;
     let flags = Options::default().flags();
     let command = Command::new(&args.command).map_err(failed)?.filter(program.insns(), flags).mark(mark);
     let command = match args.if_lost.map_or(parsed.if_lost.unwrap_or_default(), IfLost::from) {

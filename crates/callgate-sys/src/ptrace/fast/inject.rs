@@ -26,16 +26,15 @@ pub(super) fn call(tracee: &Tracee, nr: u32, args: [u64; 3]) -> Result<i64, Erro
     }
     let mask = tracee.signal_mask()?;
     tracee.set_signal_mask(u64::MAX)?;
-    let mut stops = Vec::new();
+    let mut stops = Stops { tracee, seen: false };
     let mut ours = registers;
     for (place, value) in [(ORIG_RAX, u64::from(nr)), (RDI, args[0]), (RSI, args[1]), (RDX, args[2])] {
         put(&mut ours, place, value);
     }
     tracee.set_registers(&ours)?;
     tracee.cont_to_syscall(0)?;
-    while wait_stopped(tracee.tid())? != Stop::Syscall {
-        stops.push(());
-        tracee.cont_to_syscall(0)?;
+    while let Some(signal) = stops.before(Stop::Syscall)? {
+        tracee.cont_to_syscall(signal)?;
     }
     tracee.registers(&mut ours)?;
     let result = get(&ours, RAX).cast_signed();
@@ -47,29 +46,41 @@ pub(super) fn call(tracee: &Tracee, nr: u32, args: [u64; 3]) -> Result<i64, Erro
     put(&mut again, ORIG_RAX, u64::MAX);
     tracee.set_registers(&again)?;
     tracee.cont(0)?;
-    while wait_stopped(tracee.tid())? != Stop::Seccomp {
-        stops.push(());
-        tracee.cont(0)?;
+    while let Some(signal) = stops.before(Stop::Seccomp)? {
+        tracee.cont(signal)?;
     }
-    // Job control stopped it meanwhile, which no mask holds back: once more, unless it has been continued since, which
-    // the mask does hold back.
-    let stays = !stops.is_empty() && !continues(tracee.tid());
     tracee.set_signal_mask(mask)?;
-    if stays {
-        tracee.stop_again();
+    if stops.seen {
+        // It was run although job control has stopped it, or may have been continued since, which no mask holds back:
+        // the next stop tells which, as the kernel knows it then.
+        tracee.interrupt()?;
     }
     Ok(result)
 }
 
-/// Whether `SIGCONT` waits to be delivered: the kernel forgets it when a stop is asked for later, so that it is the
-/// newer of the two.
-fn continues(tid: i32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
-    ["SigPnd:", "ShdPnd:"].iter().any(|name| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let set = line.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
-        set.is_some_and(|set| set >> (libc::SIGCONT - 1) & 1 == 1)
-    })
+/// Stops that come between.
+struct Stops<'a> {
+    tracee: &'a Tracee,
+    /// Whether there was one.
+    seen: bool,
+}
+
+impl Stops<'_> {
+    /// The signal to go on with at the next stop; `None` where that is the one that is wanted.
+    ///
+    /// `SIGSTOP` must be delivered, so that job control is in force and whoever waits for that is told. A stopped thread
+    /// that is let run nevertheless stays stopped as far as others see (`ptrace(2)`, "Group-stop").
+    fn before(&mut self, wanted: Stop) -> Result<Option<i32>, Error> {
+        let stop = wait_stopped(self.tracee.tid())?;
+        if stop == wanted {
+            return Ok(None);
+        }
+        self.seen = true;
+        Ok(Some(match stop {
+            Stop::Signal(signal) => signal,
+            _ => 0,
+        }))
+    }
 }
 
 /// The instruction pointer of a stopped thread.

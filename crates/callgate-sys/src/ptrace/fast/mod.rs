@@ -18,6 +18,9 @@ mod maps;
 mod padding;
 mod shm;
 mod site;
+mod trial;
+
+pub(crate) use trial::trial;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,0 +1,47 @@
+//! Where a process has its text at a moment, for when it has ended.
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::maps::Maps;
+
+/// What a process executes, and where: what it takes to find callers by a copy of a stack, once it is gone.
+pub struct Space {
+    pub(super) maps: Maps,
+    /// Its root directory, where that is not ours: kept open.
+    root: Option<File>,
+}
+
+impl Space {
+    /// That of a process as of now; `None` once it has ended, and without the right to look. It takes some ten
+    /// microseconds.
+    pub fn of(pid: i32) -> Option<Space> {
+        let maps = Maps::of(pid).filter(|maps| !maps.is_empty())?;
+        let root = format!("/proc/{pid}/root");
+        let root = if is_ours(pid, &root) { None } else { File::open(root).ok() };
+        Some(Space { maps, root })
+    }
+
+    /// Whether the same files are executed at the same addresses in both.
+    pub fn is_like(&self, other: &Space) -> bool {
+        self.maps.texts().eq(other.maps.texts())
+    }
+
+    /// Where its files are found.
+    pub(super) fn root(&self) -> PathBuf {
+        match &self.root {
+            None => PathBuf::from("/"),
+            Some(root) => PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd())),
+        }
+    }
+}
+
+/// Whether a process has our root directory, with the same mounted below it.
+fn is_ours(pid: i32, root: &str) -> bool {
+    let id = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    let same =
+        |theirs: &str, ours: &str| id(Path::new(theirs)).is_some_and(|id_| id(Path::new(ours)) == Some(id_));
+    same(&format!("/proc/{pid}/ns/mnt"), "/proc/self/ns/mnt") && same(root, "/")
+}
