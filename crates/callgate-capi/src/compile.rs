@@ -3,6 +3,7 @@
 use crate::attribute::Attributes;
 use crate::collection::Collection;
 use crate::meaning;
+use crate::order;
 use crate::rules::ArchRules;
 use crate::token;
 use callgate::abi::Endian;
@@ -24,6 +25,7 @@ pub(crate) fn program(collection: &Collection) -> Result<Program, c_int> {
         target: Target::Even,
         bit_tests: false,
         arches: &policy.arches,
+        first: &order::first(collection),
         ..Options::default()
     };
     filter(&policy)

@@ -4,9 +4,10 @@
 //!   plain values to the rest and turns a panic into an error.
 //! * `collection`: what a `scmp_filter_ctx` points to; `rules`: the rules of one architecture; `chain`:
 //!   the rules of one call and how they combine.
-//! * `tree`: those rules as libseccomp keeps them, for what is observed of it beside its programs.
+//! * `tree`: the tests that are listed for a call, and which rules stand in the way of others.
 //! * `meaning`: which rule of a call decides.
 //! * `compile`: a collection as a policy, and its program.
+//! * `order`: in which order calls are listed and asked for.
 //! * `pfc`: a collection as text, the way libseccomp words it.
 //! * `name`, `pseudo`, `token`: names, numbers and architectures as the interface counts them.
 //! * `kernel`: what the kernel supports; loading; notifications.
@@ -25,6 +26,7 @@ mod compile;
 mod kernel;
 mod meaning;
 mod name;
+mod order;
 mod pfc;
 mod rules;
 mod token;

@@ -6,7 +6,7 @@
 
 use crate::chain::Rules;
 use crate::compile::condition;
-use crate::tree::{Id, Test, Tree};
+use crate::tree::{Branch, Id, Question, Relation, Tree};
 use callgate::{Action, Arch, ArgCmp, ArgIndex, Call, Cond, Filter, Op, Origin, Policy, Rule, Width};
 
 /// A tree of more paths than this is not read.
@@ -64,7 +64,7 @@ fn filter(arch: Arch, default: u32, rules: Decisions) -> Option<Filter> {
 /// The paths of a tree; `None` if there are too many, or nobody knows the tree.
 fn listed(tree: &Tree, arch: Arch) -> Option<Decisions> {
     let mut listed = Listed { tree, narrow: crate::token::is_narrow(arch), rules: Vec::new() };
-    let read = tree.is_known() && listed.level(tree.first(None), &mut Vec::new());
+    let read = tree.is_known() && listed.level(tree.top(), &mut Vec::new());
     read.then_some(listed.rules)
 }
 
@@ -98,51 +98,48 @@ struct Listed<'a> {
 
 impl Listed<'_> {
     /// The rules from a level on; `false` if there are too many.
-    fn level(&mut self, first: Option<Id>, path: &mut Vec<Cond>) -> bool {
-        let mut at = first;
-        while let Some(id) = at {
-            let node = self.tree.node(id);
-            let Some(test) = self.test(id) else { return false };
-            for (branch, when) in [(node.yes, test.clone()), (node.no, Cond::Not(Box::new(test)))] {
+    fn level(&mut self, tests: &[Id], path: &mut Vec<Cond>) -> bool {
+        for id in tests {
+            let test = self.tree.test(*id);
+            let Some(holds) = self.condition(test.question) else { return false };
+            for (branch, when) in [(test.yes, holds.clone()), (test.no, Cond::Not(Box::new(holds)))] {
                 path.push(when);
-                let fits = match (branch.action(), branch.next()) {
-                    (Some(action), _) => {
+                let fits = match branch {
+                    Branch::Acts(action) => {
                         self.rules.push((Cond::All(path.clone()), action));
                         self.rules.len() <= MOST
                     }
-                    (None, Some(next)) => self.level(self.tree.first(Some(next)), path),
-                    (None, None) => true,
+                    Branch::Leads(next) => self.level(self.tree.beside(next), path),
+                    Branch::Nothing => true,
                 };
                 path.pop();
                 if !fits {
                     return false;
                 }
             }
-            at = self.tree.after(id);
         }
         true
     }
 
-    fn test(&self, id: Id) -> Option<Cond> {
-        let node = self.tree.node(id);
-        let (mask, value) = (u64::from(node.mask), u64::from(node.value));
-        let (width, op) = if node.high && !self.narrow {
-            let op = match node.test {
-                Test::Eq => Op::MaskedEq { mask: u64::from(u32::MAX) << 32, value: value << 32 },
-                Test::Gt => Op::Gt(value << 32 | u64::from(u32::MAX)),
-                Test::Ge => Op::Ge(value << 32),
-                Test::Masked => Op::MaskedEq { mask: mask << 32, value: value << 32 },
+    fn condition(&self, asked: Question) -> Option<Cond> {
+        let (mask, value) = (u64::from(asked.mask), u64::from(asked.value));
+        let (width, op) = if asked.high && !self.narrow {
+            let op = match asked.relation {
+                Relation::Eq => Op::MaskedEq { mask: u64::from(u32::MAX) << 32, value: value << 32 },
+                Relation::Gt => Op::Gt(value << 32 | u64::from(u32::MAX)),
+                Relation::Ge => Op::Ge(value << 32),
+                Relation::Masked => Op::MaskedEq { mask: mask << 32, value: value << 32 },
             };
             (Width::W64, op)
         } else {
-            let op = match node.test {
-                Test::Eq => Op::Eq(value),
-                Test::Gt => Op::Gt(value),
-                Test::Ge => Op::Ge(value),
-                Test::Masked => Op::MaskedEq { mask, value },
+            let op = match asked.relation {
+                Relation::Eq => Op::Eq(value),
+                Relation::Gt => Op::Gt(value),
+                Relation::Ge => Op::Ge(value),
+                Relation::Masked => Op::MaskedEq { mask, value },
             };
             (Width::W32, op)
         };
-        Some(Cond::Arg(ArgCmp { arg: ArgIndex::new(node.arg)?, width, op }))
+        Some(Cond::Arg(ArgCmp { arg: ArgIndex::new(asked.arg)?, width, op }))
     }
 }

@@ -5,18 +5,15 @@
 
 use crate::chain::Rules;
 use crate::collection::Collection;
-use crate::meaning;
 use crate::name;
+use crate::order::{self, LEAF};
 use crate::rules::ArchRules;
 use crate::token;
-use crate::tree::{Branch, Id, Test, Tree};
+use crate::tree::{Branch, Id, Relation, Tree};
 use callgate::{Action, Arch};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-
-/// How many calls a leaf of the tree by numbers holds.
-const LEAF: usize = 4;
 
 /// The text.
 pub(crate) fn text(collection: &Collection) -> String {
@@ -84,36 +81,18 @@ fn entries<'a>(collection: &Collection, filter: &'a ArchRules) -> Vec<Entry<'a>>
         .into_iter()
         .rev()
         .map(|(number, rules)| {
-            let trees = rules.map(|r| trees(r, filter.arch, collection.attributes.default));
-            let trees = trees.unwrap_or_default();
-            let tests = trees.iter().fold(0, |sum: u32, tree| sum.wrapping_add(tree.count()));
-            let user = collection.priorities.get(&(filter.arch, number.cast_signed()));
-            let own = if rules.is_some() { 0xffff_u32.wrapping_sub(tests) & 0xffff } else { 0 };
-            let priority = u32::from(user.map_or(0, |p| p.value)) << 16 | own;
+            let signed = number.cast_signed();
+            let trees = rules.map(|r| order::trees(r, filter.arch, collection.attributes.default));
+            let priority = order::priority(collection, filter.arch, signed, trees.as_deref());
+            let user = collection.priorities.get(&(filter.arch, signed));
             let counted = rules.is_some() && user.is_none_or(|p| !p.before_rules);
-            Entry { number, rules, trees, priority, counted }
+            Entry { number, rules, trees: trees.unwrap_or_default(), priority, counted }
         })
         .collect();
     if collection.attributes.optimize != 2 {
         entries.sort_by_key(|e| std::cmp::Reverse(e.priority));
     }
     entries
-}
-
-/// The tests of a call that are listed.
-fn trees(rules: &Rules, arch: Arch, default: u32) -> Vec<Cow<'_, Tree>> {
-    if rules.always().is_some() {
-        return Vec::new();
-    }
-    if meaning::is_listed(rules, arch, default) {
-        return vec![Cow::Borrowed(rules.tree())];
-    }
-    let narrow = token::is_narrow(arch);
-    rules
-        .ordered()
-        .into_iter()
-        .map(|chain| Cow::Owned(Tree::of(&chain.compares, chain.action, narrow)))
-        .collect()
 }
 
 /// How many levels a tree of this many calls has.
@@ -133,7 +112,7 @@ fn of_call(out: &mut Text, arch: Arch, entry: &Entry<'_>, indent: usize) {
         out.action(indent + 1, action);
     }
     for tree in &entry.trees {
-        out.level(indent + 1, arch, tree, tree.first(None));
+        out.level(indent + 1, arch, tree, tree.top());
     }
 }
 
@@ -160,36 +139,34 @@ impl Text {
         self.line(indent, &format!("action {word};"));
     }
 
-    fn level(&mut self, indent: usize, arch: Arch, tree: &Tree, first: Option<Id>) {
-        let mut at = first;
-        while let Some(id) = at {
-            let node = tree.node(id);
-            let half = match node.high {
+    fn level(&mut self, indent: usize, arch: Arch, tree: &Tree, tests: &[Id]) {
+        for test in tests.iter().map(|id| tree.test(*id)) {
+            let asked = test.question;
+            let half = match asked.high {
                 _ if token::is_narrow(arch) => "",
                 true => ".hi32",
                 false => ".lo32",
             };
-            let test = match node.test {
-                Test::Eq => " ==".into(),
-                Test::Gt => " >".into(),
-                Test::Ge => " >=".into(),
-                Test::Masked => format!(" & 0x{:08x} ==", node.mask),
+            let relation = match asked.relation {
+                Relation::Eq => " ==".into(),
+                Relation::Gt => " >".into(),
+                Relation::Ge => " >=".into(),
+                Relation::Masked => format!(" & 0x{:08x} ==", asked.mask),
             };
-            self.line(indent, &format!("if ($a{}{half}{test} {})", node.arg, node.value));
-            self.branch(indent + 1, arch, tree, node.yes);
-            if node.no.action().is_some() || node.no.next().is_some() {
+            self.line(indent, &format!("if ($a{}{half}{relation} {})", asked.arg, asked.value));
+            self.branch(indent + 1, arch, tree, test.yes);
+            if test.no != Branch::Nothing {
                 self.line(indent, "else");
-                self.branch(indent + 1, arch, tree, node.no);
+                self.branch(indent + 1, arch, tree, test.no);
             }
-            at = tree.after(id);
         }
     }
 
     fn branch(&mut self, indent: usize, arch: Arch, tree: &Tree, branch: Branch) {
-        match (branch.action(), branch.next()) {
-            (Some(action), _) => self.action(indent, action),
-            (None, Some(next)) => self.level(indent, arch, tree, tree.first(Some(next))),
-            (None, None) => {}
+        match branch {
+            Branch::Acts(action) => self.action(indent, action),
+            Branch::Leads(next) => self.level(indent, arch, tree, tree.beside(next)),
+            Branch::Nothing => {}
         }
     }
 }

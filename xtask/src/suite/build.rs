@@ -30,7 +30,8 @@ pub(super) fn ours(place: &Path) -> Result<Library> {
     must(Command::new("strip").args(["-g", "-o"]).arg(&own).arg(built("libseccomp.so")))?;
     std::fs::rename(&own, &made).map_err(|e| format!("{}: {e}", made.display()))?;
     linked(&lib)?;
-    Ok(Library { name: "callgate".into(), folder: lib, header: root().join("crates/callgate-capi/include") })
+    let header = root().join("crates/callgate-capi/include");
+    Ok(Library { name: "callgate".into(), version: String::new(), folder: lib, header })
 }
 
 /// The file cargo made, beside this very program.
@@ -42,9 +43,11 @@ pub(super) fn built(name: &str) -> PathBuf {
 
 /// The stock library, built from the same sources as the tests.
 pub(super) fn stock(place: &Path, source: &Path) -> Result<Library> {
-    let lib = place.join("lib").join(format!("stock-{}", version(source)?));
+    let version = version(source)?;
+    let lib = place.join("lib").join(format!("stock-{version}"));
     let library = Library {
-        name: format!("stock-{}", version(source)?),
+        name: format!("stock-{version}"),
+        version,
         folder: lib.clone(),
         header: source.join("include"),
     };
@@ -62,7 +65,7 @@ pub(super) fn stock(place: &Path, source: &Path) -> Result<Library> {
     Ok(library)
 }
 
-fn linked(lib: &Path) -> Result<()> {
+pub(super) fn linked(lib: &Path) -> Result<()> {
     let name = lib.join("libseccomp.so");
     match std::os::unix::fs::symlink("libseccomp.so.2", &name) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(format!("{}: {e}", name.display())),

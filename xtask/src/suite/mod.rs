@@ -13,18 +13,21 @@ mod sim;
 mod source;
 
 use crate::files::Result;
+use build::Suite;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask conform --suite [--source DIR] [--kinds KIND,...] [--batches NAME,...]
-           [--sequences N [--seed S]] [--show I] [--executed] [--programs] [--optional]
+           [--stock VERSION] [--sequences N [--seed S]] [--show I] [--executed] [--programs] [--optional]
        `cargo xtask suite` is the same
 
   --source DIR     an unpacked libseccomp source tree; downloaded otherwise
   --kinds KIND,... basic, sim, bpf-sim, bpf-sim-fuzz, bpf-valgrind, live, python,
                    python-live; without it basic, sim and live. sim is bpf-sim with the checks made here: the same cases in seconds
   --batches NAME,... of kinds that the suite's own script runs, only these of its files
+  --stock VERSION  of the stock libraries, built from the source tree and as packaged, only this one; otherwise the
+                   tests are run with each, and sequences with the newest
   --optional       without the source package say so, and count as passed: nothing was run
   --executed       also what both libraries' programs execute for the tests' filters: ours never more
   --sequences N    also N generated sequences of API calls on both libraries
@@ -36,6 +39,8 @@ usage: cargo xtask conform --suite [--source DIR] [--kinds KIND,...] [--batches 
 pub(crate) struct Library {
     /// How the table calls it.
     pub(crate) name: String,
+    /// Of libseccomp's own libraries the version.
+    pub(crate) version: String,
     /// The folder its `libseccomp.so.2` lies in.
     pub(crate) folder: PathBuf,
     /// The folder its `seccomp.h` lies in.
@@ -63,7 +68,7 @@ fn alone(place: &Path) -> Result<std::fs::File> {
 pub(crate) fn run(args: &[&str]) -> Result<()> {
     let asked = Asked::parse(args)?;
     let place = crate::files::root().join("target/suite");
-    let _alone = alone(&place)?;
+    let alone = alone(&place)?;
     let ours = build::ours(&place)?;
     if asked.programs {
         return programs::run(&ours, &place);
@@ -78,12 +83,25 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
             fetched => fetched?,
         },
     };
-    let libraries = [build::stock(&place, &source)?, ours];
-    let suites =
-        [build::suite(&place, &source, &libraries[0])?, build::suite(&place, &source, &libraries[1])?];
-    if let Some(index) = asked.show {
-        return sequences::show(&place, &libraries, index, asked.seed);
+    let mut stock = vec![build::stock(&place, &source)?];
+    match source::packaged(&place) {
+        // The same version built here and packaged need not both be run.
+        Ok(packaged) if packaged.version == stock[0].version => {}
+        Ok(packaged) => stock.push(packaged),
+        Err(reason) => eprintln!("no packaged library to compare with: {reason}"),
     }
+    if let Some(version) = &asked.stock {
+        stock.retain(|library| library.version == *version);
+    }
+    let newest = stock.last().ok_or("no stock library of the version that --stock asks for")?.name.clone();
+    let libraries: Vec<Library> = stock.into_iter().chain([ours]).collect();
+    let ours = libraries.last().ok_or("no library")?;
+    let newest = libraries.iter().find(|l| l.name == newest).ok_or("no library")?;
+    if let Some(index) = asked.show {
+        return sequences::show(&place, [newest, ours], index, asked.seed);
+    }
+    let suites: Vec<Suite> =
+        libraries.iter().map(|library| build::suite(&place, &source, library)).collect::<Result<_>>()?;
     println!("suite of libseccomp {}", suites[0].version);
     println!(
         "{:<16} {:<10} {:>7} {:>7} {:>7} {:>7}",
@@ -111,10 +129,14 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         }
     }
     if asked.executed {
-        executed::run(&place, &suites, &libraries)?;
+        for (suite, library) in suites.iter().zip(&libraries).take(libraries.len() - 1) {
+            executed::run(&place, [suite, &suites[libraries.len() - 1]], [library, ours])?;
+        }
     }
     if asked.sequences > 0 {
-        sequences::run(&place, &libraries, asked.sequences, asked.seed)?;
+        // Nothing more is built, and many sequences take long.
+        drop(alone);
+        sequences::run(&place, [newest, ours], asked.sequences, asked.seed)?;
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("not everything passed: {}", wrong.join(", "))) }
 }
@@ -125,6 +147,7 @@ struct Asked {
     sequences: u64,
     seed: u64,
     show: Option<u64>,
+    stock: Option<String>,
     programs: bool,
     batches: Vec<String>,
     optional: bool,
@@ -140,6 +163,7 @@ impl Asked {
             sequences: 0,
             seed: 1,
             show: None,
+            stock: None,
             programs: false,
             batches: Vec::new(),
             optional: false,
@@ -156,6 +180,7 @@ impl Asked {
                 "--optional" => asked.optional = true,
                 "--sequences" => asked.sequences = number(value()?)?,
                 "--seed" => asked.seed = number(value()?)?,
+                "--stock" => asked.stock = Some(value()?.to_string()),
                 "--show" => asked.show = Some(number(value()?)?),
                 "--programs" => asked.programs = true,
                 other => return Err(format!("unknown argument {other}\n{USAGE}")),

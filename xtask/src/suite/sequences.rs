@@ -21,10 +21,9 @@ const HELPER: &str = include_str!("sequences.c");
 const BATCH: u64 = 50;
 
 /// Runs this many sequences; an error if this project's library was ever wrong.
-pub(super) fn run(place: &Path, libraries: &[Library; 2], count: u64, seed: u64) -> Result<()> {
+pub(super) fn run(place: &Path, libraries: [&Library; 2], count: u64, seed: u64) -> Result<()> {
     let helper = build(place)?;
-    let [mut theirs, mut ours] =
-        [Asked::start(&helper, &libraries[0])?, Asked::start(&helper, &libraries[1])?];
+    let [mut theirs, mut ours] = [Asked::start(&helper, libraries[0])?, Asked::start(&helper, libraries[1])?];
     let mut counts: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for first in (0..count).step_by(usize::try_from(BATCH).unwrap_or(1)) {
         let scripts: Vec<Vec<Step>> =
@@ -56,7 +55,7 @@ fn numbered(seed: u64, index: u64) -> u64 {
 }
 
 /// Prints one sequence with what each library returned.
-pub(super) fn show(place: &Path, libraries: &[Library; 2], index: u64, seed: u64) -> Result<()> {
+pub(super) fn show(place: &Path, libraries: [&Library; 2], index: u64, seed: u64) -> Result<()> {
     let helper = build(place)?;
     let steps = script(numbered(seed, index));
     let text: String = steps.iter().map(|s| format!("{s}\n")).collect();

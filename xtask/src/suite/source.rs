@@ -1,6 +1,6 @@
-//! The source package of libseccomp, from the mirror this machine's own packages come from.
+//! libseccomp's source package, and its library as packaged, from the mirror this machine's own packages come from.
 
-use super::{folder, must};
+use super::{Library, copy, folder, must};
 use crate::files::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,13 +27,95 @@ pub(super) fn fetch(place: &Path) -> Result<PathBuf> {
     Err(format!("libseccomp's source cannot be had; --source DIR names a tree: {}", reasons.join("; ")))
 }
 
-/// Downloads and unpacks under an apt configuration of its own: the machine's is not touched.
+/// The release whose packages of the library are the newest.
+const NEWEST: &str = "sid";
+
+/// The packages that hold the library and its header.
+const PACKAGES: [&str; 2] = ["libseccomp2", "libseccomp-dev"];
+
+/// The newest packaged library, laid out as the others are: a mirror may hold the packages of a version and not its
+/// source.
+pub(super) fn packaged(place: &Path) -> Result<Library> {
+    let base = place.join("packaged");
+    let tree = base.join("tree");
+    if !tree.join("usr/include/seccomp.h").exists() {
+        let apt = configured(&base.join("apt"), "deb", NEWEST)?;
+        apt.get(&["-qq", "update"])?;
+        apt.get(&[&["-qq", "download"], &PACKAGES[..]].concat())?;
+        for package in apt.files("deb")? {
+            must(Command::new("dpkg-deb").arg("-x").arg(package).arg(&tree))?;
+        }
+    }
+    let header = tree.join("usr/include");
+    let version = header_version(&header.join("seccomp.h"))?;
+    let made = find(&tree.join("usr/lib"), &format!("libseccomp.so.{version}"))
+        .ok_or(format!("{}: no libseccomp.so.{version} in it", tree.display()))?;
+    let name = format!("packaged-{version}");
+    let lib = place.join("lib").join(&name);
+    folder(&lib)?;
+    copy(&made, &lib.join("libseccomp.so.2"))?;
+    super::build::linked(&lib)?;
+    Ok(Library { name, version, folder: lib, header })
+}
+
+/// The version a header says it belongs to.
+fn header_version(header: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(header).map_err(|e| format!("{}: {e}", header.display()))?;
+    let part = |name: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix("#define")?.trim().strip_prefix(name))?;
+        line.trim().parse::<u32>().ok()
+    };
+    let parts = ["SCMP_VER_MAJOR", "SCMP_VER_MINOR", "SCMP_VER_MICRO"].map(part);
+    let [Some(major), Some(minor), Some(micro)] = parts else {
+        return Err(format!("{}: no version in it", header.display()));
+    };
+    Ok(format!("{major}.{minor}.{micro}"))
+}
+
+/// A file of this name somewhere below a folder.
+fn find(below: &Path, name: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(below).ok()?.flatten();
+    entries.map(|e| e.path()).find_map(|path| match path.is_dir() {
+        true => find(&path, name),
+        false => path.file_name().is_some_and(|n| n == name).then_some(path),
+    })
+}
+
+/// Downloads and unpacks the source package.
 fn download(place: &Path, release: &str, tree: &Path) -> Result<()> {
-    let apt = place.join(format!("apt-{release}"));
+    let apt = configured(&place.join(format!("apt-{release}")), "deb-src", release)?;
+    apt.get(&["-qq", "update"])?;
+    apt.get(&["-qq", "--download-only", "source", "libseccomp"])?;
+    let dsc = apt.files("dsc")?.pop().ok_or("no .dsc file came")?;
+    must(Command::new("dpkg-source").args(["--no-check", "-x"]).arg(dsc).arg(tree)).map(drop)
+}
+
+/// apt under a configuration of its own: the machine's is not touched.
+struct Apt {
+    folder: PathBuf,
+    configuration: PathBuf,
+}
+
+impl Apt {
+    fn get(&self, args: &[&str]) -> Result<()> {
+        let mut apt = Command::new("apt-get");
+        must(apt.env("APT_CONFIG", &self.configuration).current_dir(&self.folder).args(args)).map(drop)
+    }
+
+    /// What has come, of files whose name ends so.
+    fn files(&self, extension: &str) -> Result<Vec<PathBuf>> {
+        let files = std::fs::read_dir(&self.folder).map_err(|e| format!("{}: {e}", self.folder.display()))?;
+        let paths = files.filter_map(|f| f.ok().map(|f| f.path()));
+        Ok(paths.filter(|p| p.extension().is_some_and(|e| e == extension)).collect())
+    }
+}
+
+/// For one kind of packages of one release.
+fn configured(apt: &Path, kind: &str, release: &str) -> Result<Apt> {
     folder(&apt.join("lists/partial"))?;
     folder(&apt.join("archives/partial"))?;
     let list = apt.join("sources.list");
-    write(&list, &format!("deb-src {} {release} main\n", mirror()?))?;
+    write(&list, &format!("{kind} {} {release} main\n", mirror()?))?;
     let configuration = apt.join("apt.conf");
     write(
         &configuration,
@@ -44,17 +126,7 @@ fn download(place: &Path, release: &str, tree: &Path) -> Result<()> {
             apt.display()
         ),
     )?;
-    let apt_get = |args: &[&str]| {
-        must(Command::new("apt-get").env("APT_CONFIG", &configuration).current_dir(&apt).args(args))
-    };
-    apt_get(&["-qq", "update"])?;
-    apt_get(&["-qq", "--download-only", "source", "libseccomp"])?;
-    let files = std::fs::read_dir(&apt).map_err(|e| format!("{}: {e}", apt.display()))?;
-    let dsc = files
-        .filter_map(|f| f.ok().map(|f| f.path()))
-        .find(|p| p.extension().is_some_and(|e| e == "dsc"))
-        .ok_or("no .dsc file came")?;
-    must(Command::new("dpkg-source").args(["--no-check", "-x"]).arg(dsc).arg(tree)).map(drop)
+    Ok(Apt { folder: apt.to_path_buf(), configuration })
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -1,277 +1,200 @@
-//! The rules of one call as libseccomp keeps them: tests of 32-bit words, sharing what they have in common.
+//! The tests that are listed for one call, and what may stand in a rule's way there.
 //!
-//! What a program does is not decided here. This tree decides what is observed of libseccomp beside its programs:
-//! which rules it refuses because others stand in their way, what its text lists, and the priorities it prints,
-//! which count tests. Callers see all three depend on the order of rules and on which tests have been given up,
-//! so tests are counted by reference here, too, and the observed oddities kept: a level of tests lives as long as
-//! anything points into it, and some links are cut without being counted.
+//! What a program does is not decided here. This decides what people see of libseccomp beside its programs: which
+//! rules are refused because of others, what the text lists, and the priorities in it, which count tests. All three
+//! hang on the order in which rules come. Tests of a word lie side by side on a level, sorted, each with what
+//! follows where it holds and where it does not; rules share a test where they ask the same after the same.
+//! A new rule goes through three stages: its own tests ([`ladder`]), what it makes superfluous or is made
+//! superfluous by ([`overlap`]), and joining the others ([`join`]).
+//!
+//! Counts are of what has been made and not been let go, which is more than what is listed: a test that is taken
+//! from among others stays counted, as it does in the library this stands in for.
 
-mod add;
-mod chain;
-mod prune;
+mod drop;
+mod join;
+mod ladder;
+mod overlap;
 
-/// A place in [`Tree::nodes`].
+/// A test's number in its [`Tree`].
 pub(crate) type Id = usize;
 
-/// Steps one rule may take, a fraction of a second: libseccomp never returns from some.
-const MOST: u32 = 5_000_000;
+/// Looks at tests that one rule may take: a fraction of a second, and far beyond what rules of people take.
+const MOST: u32 = 1_000_000;
 
 /// The tests of one call.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Tree {
-    nodes: Vec<Node>,
+    tests: Vec<Test>,
+    /// Tests side by side, in the order in which they are asked; each is on one level.
+    levels: Vec<Vec<Id>>,
+    /// A test on the first level.
     root: Option<Id>,
-    /// How many tests libseccomp counts.
     count: u32,
-    steps: u32,
-    /// Whether it has come to something that libseccomp does not survive; nothing is known from then on.
-    lost: bool,
+    looks: u32,
+    /// Whether rules have come together in a way that cannot be listed: nothing is known from then on.
+    unknown: bool,
 }
 
-/// A test of a word.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Node {
+/// What is asked of a word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Question {
     /// The argument.
     pub(crate) arg: u8,
     /// Its high half; never on an architecture where only low halves count.
     pub(crate) high: bool,
-    pub(crate) test: Test,
+    pub(crate) relation: Relation,
     pub(crate) mask: u32,
     pub(crate) value: u32,
-    /// Where the test holds, and where it does not.
-    pub(crate) yes: Branch,
-    pub(crate) no: Branch,
-    /// The whole value of which this test compares a half.
-    whole: u64,
-    /// The kind of the comparison this is part of: what is equal or masked comes first.
-    rank: u8,
-    /// The neighbours on the level.
-    before: Option<Id>,
-    after: Option<Id>,
-    /// How many links lead here.
-    links: u32,
-    gone: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Test {
+pub(crate) enum Relation {
     Eq,
     Gt,
     Ge,
     Masked,
 }
 
-/// What follows a test.
+/// The kind of comparison a test is part of, in the order in which they are asked of one word.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Kind {
+    Equality,
+    AtMost,
+    AtLeast,
+}
+
+/// A question with what follows its answers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Test {
+    pub(crate) question: Question,
+    /// Where it holds, and where it does not.
+    pub(crate) yes: Branch,
+    pub(crate) no: Branch,
+    kind: Kind,
+    /// The whole value that is compared; the question may be about a half of it.
+    whole: u64,
+    level: usize,
+    /// How many branches lead to this very test, and claims that nobody will give up.
+    held: i32,
+}
+
+/// What follows an answer.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Branch {
-    /// The action, where `acts`.
-    action: u32,
-    acts: bool,
-    next: Option<Id>,
+pub(crate) enum Branch {
+    #[default]
+    Nothing,
+    Acts(u32),
+    /// The level that this test is on.
+    Leads(Id),
 }
 
-impl Branch {
-    /// The action that ends the branch.
-    pub(crate) fn action(&self) -> Option<u32> {
-        self.acts.then_some(self.action)
-    }
-
-    /// A test on the level that follows.
-    pub(crate) fn next(&self) -> Option<Id> {
-        self.next
-    }
-
-    fn is_open(&self) -> bool {
-        self.acts || self.next.is_some()
-    }
-}
-
-/// A link that may be made to lead elsewhere.
+/// Where a branch begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Link {
+enum Place {
     Root,
-    /// From a test, where it holds or where it does not.
-    Branch(Id, bool),
+    /// Where a test holds, or where it does not.
+    Side(Id, bool),
 }
+
+/// Both sides of a test.
+const SIDES: [bool; 2] = [true, false];
 
 impl Tree {
-    /// The test a level begins with, given any on it; the root's level without one.
-    pub(crate) fn first(&self, of: Option<Id>) -> Option<Id> {
-        let mut at = of.or(self.root)?;
-        while let Some(before) = self.nodes[at].before {
-            at = before;
-        }
-        Some(at)
+    /// The tests asked first.
+    pub(crate) fn top(&self) -> &[Id] {
+        self.root.map_or(&[], |root| self.beside(root))
     }
 
-    /// The test after this one on its level.
-    pub(crate) fn after(&self, at: Id) -> Option<Id> {
-        self.nodes[at].after
+    /// The tests on the level of this one, in order.
+    pub(crate) fn beside(&self, at: Id) -> &[Id] {
+        &self.levels[self.tests[at].level]
     }
 
     /// A test.
-    pub(crate) fn node(&self, at: Id) -> &Node {
-        &self.nodes[at]
+    pub(crate) fn test(&self, at: Id) -> &Test {
+        &self.tests[at]
     }
 
-    /// How many tests libseccomp counts.
+    /// How many tests count.
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
-    /// Whether this is what libseccomp would have.
+    /// Whether this can be listed.
     pub(crate) fn is_known(&self) -> bool {
-        !self.lost
+        !self.unknown
     }
 
-    fn link(&self, link: Link) -> Option<Id> {
-        match link {
-            Link::Root => self.root,
-            Link::Branch(id, yes) => self.branch(id, yes).next,
-        }
-    }
-
-    fn set(&mut self, link: Link, to: Option<Id>) {
-        match link {
-            Link::Root => self.root = to,
-            Link::Branch(id, yes) => self.branch_mut(id, yes).next = to,
+    /// The test a branch leads to.
+    fn target(&self, place: Place) -> Option<Id> {
+        match place {
+            Place::Root => self.root,
+            Place::Side(at, side) => self.below(at, side),
         }
     }
 
-    fn branch(&self, id: Id, yes: bool) -> Branch {
-        let node = &self.nodes[id];
-        if yes { node.yes } else { node.no }
+    fn below(&self, at: Id, side: bool) -> Option<Id> {
+        match self.tests[at].side(side) {
+            Branch::Leads(to) => Some(to),
+            Branch::Nothing | Branch::Acts(_) => None,
+        }
     }
 
-    fn branch_mut(&mut self, id: Id, yes: bool) -> &mut Branch {
-        let node = &mut self.nodes[id];
-        if yes { &mut node.yes } else { &mut node.no }
+    fn side_mut(&mut self, at: Id, side: bool) -> &mut Branch {
+        let test = &mut self.tests[at];
+        if side { &mut test.yes } else { &mut test.no }
     }
 
-    /// One step more; `false` when it has been too many or the tree is lost.
-    fn step(&mut self) -> bool {
-        self.steps += 1;
-        self.lost |= self.steps > MOST;
-        !self.lost
+    fn lead(&mut self, place: Place, to: Option<Id>) {
+        match place {
+            Place::Root => self.root = to,
+            Place::Side(at, side) => *self.side_mut(at, side) = to.map_or(Branch::Nothing, Branch::Leads),
+        }
     }
 
-    fn is_leaf(&self, at: Id) -> bool {
-        self.nodes[at].yes.next.is_none() && self.nodes[at].no.next.is_none()
+    /// Whether nothing is asked after this test.
+    fn is_last(&self, at: Id) -> bool {
+        SIDES.iter().all(|side| self.below(at, *side).is_none())
     }
 
-    fn take_link(&mut self, at: Option<Id>) -> Option<Id> {
-        if let Some(at) = at {
-            self.nodes[at].links += 1;
-        }
-        at
+    /// One look more; `false` when it has been too many.
+    fn look(&mut self) -> bool {
+        self.looks += 1;
+        self.unknown |= self.looks > MOST;
+        !self.unknown
     }
 
-    /// Gives a link to one test up; with its last link a test goes, and what only it led to. Returns how many
-    /// tests went, and a neighbour where this one did.
-    fn give_up(&mut self, at: Option<Id>) -> (u32, Option<Id>) {
-        let Some(id) = at else { return (0, None) };
-        if !self.step() {
-            return (0, at);
-        }
-        let node = &mut self.nodes[id];
-        if node.gone || node.links == 0 {
-            self.lost = true;
-            return (0, at);
-        }
-        node.links -= 1;
-        if node.links > 0 {
-            return (0, at);
-        }
-        let (before, after) = (node.before, node.after);
-        let (yes, no) = (node.yes.next, node.no.next);
-        if let Some(before) = before {
-            self.nodes[before].after = None;
-        }
-        if let Some(after) = after {
-            self.nodes[after].before = None;
-        }
-        let (a, before) = self.give_up(before);
-        let (b, after) = self.give_up(after);
-        if let Some(before) = before {
-            self.nodes[before].after = self.take_link(after);
-        }
-        if let Some(after) = after {
-            self.nodes[after].before = self.take_link(before);
-        }
-        let below = self.give_up_level(yes) + self.give_up_level(no);
-        self.nodes[id].gone = true;
-        (a + b + below + 1, before.or(after))
-    }
-
-    /// Gives a link up, and the whole level where nothing else leads to it.
-    fn give_up_level(&mut self, at: Option<Id>) -> u32 {
-        let (mut count, left) = self.give_up(at);
-        let Some(mut first) = left else { return count };
-        while let Some(before) = self.nodes[first].before {
-            first = before;
-            if !self.step() {
-                return count;
+    /// Whether no action on a level, or below it, is another one.
+    fn only_acts(&mut self, level: Id, action: u32) -> bool {
+        for at in self.beside(level).to_vec() {
+            for side in SIDES {
+                let fits = match self.tests[at].side(side) {
+                    Branch::Nothing => true,
+                    Branch::Acts(other) => other == action,
+                    Branch::Leads(below) => self.look() && self.only_acts(below, action),
+                };
+                if !fits {
+                    return false;
+                }
             }
-        }
-        let mut at = Some(first);
-        while let Some(id) = at {
-            let node = &self.nodes[id];
-            let beside = u32::from(node.before.is_some()) + u32::from(node.after.is_some());
-            if node.links > beside || !self.step() {
-                return count;
-            }
-            at = self.nodes[id].after;
-        }
-        let mut at = Some(first);
-        while at.is_some() && self.step() {
-            let (gone, left) = self.give_up(at);
-            count += gone;
-            at = left;
-        }
-        count
-    }
-
-    /// Whether two tests are the same.
-    fn same(&self, a: Id, b: Id) -> bool {
-        let key = |id: Id| {
-            let n = &self.nodes[id];
-            (n.arg, n.high, n.test, n.value, n.mask)
-        };
-        key(a) == key(b)
-    }
-
-    /// Whether test `a` comes after `b` on a level: lower words, then what is compared by order, then the looser.
-    fn follows(&self, a: Id, b: Id) -> bool {
-        let (a, b) = (&self.nodes[a], &self.nodes[b]);
-        let key = |n: &Node| (n.arg, n.high, n.rank);
-        match key(a).cmp(&key(b)) {
-            std::cmp::Ordering::Equal if a.rank == 2 => a.value > b.value,
-            std::cmp::Ordering::Equal => a.value < b.value,
-            order => order.is_lt(),
-        }
-    }
-
-    /// Whether every action from this level down is this one.
-    fn only_acts(&mut self, level: Option<Id>, action: u32) -> bool {
-        if level.is_none() {
-            return true;
-        }
-        let mut at = self.first(level);
-        while let Some(id) = at {
-            if !self.step() {
-                return false;
-            }
-            let Node { yes, no, .. } = self.nodes[id];
-            let other = |b: Branch| b.acts && b.action != action;
-            if other(yes)
-                || other(no)
-                || !self.only_acts(yes.next, action)
-                || !self.only_acts(no.next, action)
-            {
-                return false;
-            }
-            at = self.nodes[id].after;
         }
         true
+    }
+}
+
+impl Test {
+    fn side(&self, side: bool) -> Branch {
+        if side { self.yes } else { self.no }
+    }
+
+    /// Whether this is asked later than another test of its level: higher words first, then by kind, then the
+    /// larger value, or the smaller where that is the tighter bound.
+    fn is_after(&self, other: &Test) -> bool {
+        let place = |t: &Test| (std::cmp::Reverse((t.question.arg, t.question.high)), t.kind);
+        let values = (self.question.value, other.question.value);
+        place(self).cmp(&place(other)).then_with(|| match self.kind {
+            Kind::AtMost => values.0.cmp(&values.1),
+            Kind::Equality | Kind::AtLeast => values.1.cmp(&values.0),
+        }) == std::cmp::Ordering::Greater
     }
 }

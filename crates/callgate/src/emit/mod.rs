@@ -112,6 +112,9 @@ pub struct Options<'a> {
     /// The architectures in the order in which they are asked for, one after the other; without any, those
     /// there are most machines of come first.
     pub arches: &'a [Arch],
+    /// Calls that are asked for one after the other before all others of their architecture, the first of
+    /// them first, by audit token and number. Only [`Target::Even`] heeds it.
+    pub first: &'a [(u32, u32)],
 }
 
 impl Default for Options<'_> {
@@ -123,6 +126,7 @@ impl Default for Options<'_> {
             profile: Profile::shipped(),
             bit_tests: true,
             arches: &[],
+            first: &[],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A word's values in a row, cut into pieces: which test to make next.
 
-use crate::diagram::Ref;
+use crate::diagram::{Ref, words::Test};
 use std::borrow::Cow;
 
 /// Values that lead to the same place.
@@ -28,9 +28,23 @@ pub(super) enum Step<'a> {
     Cut { at: u32, below: Line<'a>, from: Line<'a> },
 }
 
+/// One test that finds out whether it is a certain value.
+pub(super) struct Ask<'a> {
+    pub(super) test: Test,
+    /// Where the values found lead.
+    pub(super) target: Ref,
+    pub(super) values: Vec<u32>,
+    /// Whether they are found where the test does not hold.
+    pub(super) is_other: bool,
+    /// What is left.
+    pub(super) rest: Line<'a>,
+}
+
 /// A single value with at least this share of the weight is asked first, in percent: the extra test for
 /// everything else is then repaid.
 const HOT: u64 = 32;
+/// A value among so many that lead to one place is not asked for by itself.
+const MANY: u32 = 64;
 /// Up to this many single values in an otherwise even line are asked one after the other.
 const CHAIN: usize = 3;
 
@@ -80,6 +94,35 @@ impl Line<'_> {
         let at = self.cut(whole);
         let (below, from) = pieces.split_at(at);
         Step::Cut { at: from[0].start, below: Line(below.into()), from: Line(from.into()) }
+    }
+
+    /// The test that finds a value, and with it others that lead to the same place where that takes no test more;
+    /// `None` if there is nothing to tell apart, or the value is one of many. Those in `found` are not asked about
+    /// any more.
+    pub(super) fn ask(&self, value: u32, found: &[u32]) -> Option<Ask<'_>> {
+        let pieces = &self.0;
+        let at = self.from(value).filter(|_| pieces.len() > 1)?;
+        let Piece { start, end, target, .. } = pieces[at];
+        if end - start > MANY {
+            return None;
+        }
+        let left: Vec<u32> = (start..=end).filter(|v| !found.contains(v)).collect();
+        let (test, is_other) = match () {
+            () if left == [value] => (Test::Eq(value), false),
+            () if at == 0 => (Test::Ge(end + 1), true),
+            () if at == pieces.len() - 1 => (Test::Ge(start), false),
+            () => {
+                let values = vec![value];
+                return Some(Ask {
+                    test: Test::Eq(value),
+                    target,
+                    values,
+                    is_other: false,
+                    rest: Line(pieces[..].into()),
+                });
+            }
+        };
+        Some(Ask { test, target, values: left, is_other, rest: Line::without(pieces, 0, &[at]) })
     }
 
     /// Whether all that is left are a few single values in one place, and perhaps a stretch at an end.
