@@ -7,7 +7,7 @@ use crate::order;
 use crate::rules::ArchRules;
 use crate::token;
 use callgate::abi::Endian;
-use callgate::emit::{Options, Target};
+use callgate::emit::{Bound, Options, Target};
 use callgate::{
     Action, Arch, ArgCmp, ArgIndex, Call, CompileError, Cond, Filter, Origin, Policy, Program, Rule, Syscall,
     Width,
@@ -20,12 +20,17 @@ use std::collections::BTreeMap;
 pub(crate) fn program(collection: &Collection) -> Result<Program, c_int> {
     let policy = policy(collection);
     let endian = collection.endian().unwrap_or(Endian::Little);
+    let calls = order::calls(collection);
+    let bound = match collection.attributes.optimize {
+        2 => Bound::Leaves(&calls, order::LEAF),
+        _ => Bound::Row(&calls),
+    };
     let options = Options {
         endian,
         target: Target::Even,
         bit_tests: false,
         arches: &policy.arches,
-        first: &order::first(collection),
+        bound,
         ..Options::default()
     };
     filter(&policy)

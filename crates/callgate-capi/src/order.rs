@@ -52,34 +52,31 @@ pub(crate) fn priority(
     u32::from(asked) << 16 | own
 }
 
-/// The calls that a program asks for before others, by audit token and number.
-pub(crate) fn first(collection: &Collection) -> Vec<(u32, u32)> {
+/// The calls that no program of libseccomp's has a shorter way to, by audit token and number: all where it asks a tree
+/// for them, or where there are few, in its order; else those that have been given a priority.
+pub(crate) fn calls(collection: &Collection) -> Vec<(u32, u32)> {
     let mut tokens: Vec<u32> = collection.filters.iter().map(|f| f.arch.token()).collect();
     tokens.dedup();
     let of_token = |token: u32| {
         let filters = collection.filters.iter().filter(move |f| f.arch.token() == token);
         filters.flat_map(|f| f.calls.iter().map(move |(number, rules)| (&**f, *number, rules)))
     };
-    let mut first = Vec::new();
+    let mut all = Vec::new();
     for token in tokens {
         let mut calls: Vec<_> = of_token(token).filter(|call| call.1 >= 0).collect();
-        match collection.attributes.optimize {
-            2 if calls.len() > LEAF => continue,
-            2 => calls.sort_by_key(|call| Reverse(call.1)),
-            _ => {
-                if calls.len() > FEW {
-                    calls.retain(|call| is_asked(collection, call.0, call.1));
-                }
-                calls.sort_by_cached_key(|(filter, number, rules)| {
-                    let trees = trees(rules, filter.arch, collection.attributes.default);
-                    (Reverse(priority(collection, filter.arch, *number, Some(&trees))), *number)
-                });
-                calls.truncate(MOST);
+        if collection.attributes.optimize != 2 {
+            if calls.len() > FEW {
+                calls.retain(|call| is_asked(collection, call.0, call.1));
             }
+            calls.sort_by_cached_key(|(filter, number, rules)| {
+                let trees = trees(rules, filter.arch, collection.attributes.default);
+                (Reverse(priority(collection, filter.arch, *number, Some(&trees))), *number)
+            });
+            calls.truncate(MOST);
         }
-        first.extend(calls.into_iter().map(|call| (token, call.1.cast_unsigned())));
+        all.extend(calls.into_iter().map(|call| (token, call.1.cast_unsigned())));
     }
-    first
+    all
 }
 
 /// Whether a program has given a call a priority.

@@ -8,46 +8,53 @@ use callgate::{Arch, Program};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The share of classes for which ours may execute more. Filters of a few calls ask theirs one after the other,
-/// and no tree has a shorter way to every one of them.
-const SHARE: f64 = 0.005;
-
 const TREE: &str = include_str!("tree.c");
 
-/// Compares every filter a test program exports, theirs with `CTL_OPTIMIZE` 2; an error if ours executes more for
+/// What `CTL_OPTIMIZE` is, and the share of classes for which ours may execute more. Their tree asks for some
+/// arguments in another order than a diagram can. Their linear code of many calls has a shorter way to the few that
+/// it asks for first, and a way many times longer to all others.
+const LEVELS: [(u32, f64); 2] = [(1, 0.001), (2, 0.0001)];
+
+/// Compares every filter a test program exports, with each `CTL_OPTIMIZE`; an error if ours executes more for
 /// other than a few classes of calls.
 pub(super) fn run(place: &Path, suites: [&Suite; 2], libraries: [&Library; 2]) -> Result<()> {
     let (source, shim) = (place.join("tree.c"), place.join("tree.so"));
     write(&source, TREE)?;
     must(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(&source).arg("-ldl"))?;
-    let (mut all, mut tests, mut wrong) = (Outcome::default(), 0, Vec::new());
-    for test in tests_of(suites[0])? {
-        let exported = |i: usize| export(suites[i], libraries[i], &test, &shim);
-        // Some tests export nothing, with either library.
-        let (Some(theirs), Some(ours)) = (exported(0), exported(1)) else { continue };
-        let Some((theirs, ours)) = programs(&theirs, &ours) else { continue };
-        let outcome = compare(&ours, &theirs, &arches(&theirs));
-        if outcome.more + outcome.unfinished > 0 {
-            wrong.push(format!(
-                "{test}: {} of {} classes, {:x?}",
-                outcome.more, outcome.classes, outcome.worst
-            ));
+    let mut missed = Vec::new();
+    for (level, share) in LEVELS {
+        let (mut all, mut tests, mut more) = (Outcome::default(), 0, Vec::new());
+        for test in tests_of(suites[0])? {
+            let exported = |i: usize| export(suites[i], libraries[i], &test, (level == 2).then_some(&*shim));
+            // Some tests export nothing, with either library.
+            let (Some(theirs), Some(ours)) = (exported(0), exported(1)) else { continue };
+            let Some((theirs, ours)) = programs(&theirs, &ours) else { continue };
+            let outcome = compare(&ours, &theirs, &arches(&theirs));
+            if outcome.more + outcome.unfinished > 0 {
+                more.push(format!(
+                    "{test}: {} of {} classes, {:x?}",
+                    outcome.more, outcome.classes, outcome.worst
+                ));
+            }
+            tests += 1;
+            all.add(outcome);
         }
-        tests += 1;
-        all.add(outcome);
+        let mean = |sum: u64| sum as f64 / all.classes.max(1) as f64;
+        println!(
+            "executed: CTL_OPTIMIZE {level}, {tests} filters of the tests, {} classes of calls; instructions a call \
+             {:.2}, with {} {:.2}",
+            all.classes,
+            mean(all.ours),
+            libraries[0].name,
+            mean(all.theirs)
+        );
+        println!("ours executes more for {} of the classes, at most {:x?}", all.more, all.worst);
+        more.iter().for_each(|line| println!("  {line}"));
+        if tests == 0 || all.unfinished > 0 || all.more as f64 > all.classes as f64 * share {
+            missed.push(format!("CTL_OPTIMIZE {level}: more than {share} of all classes"));
+        }
     }
-    let mean = |sum: u64| sum as f64 / all.classes.max(1) as f64;
-    println!(
-        "executed: {tests} filters of the tests, {} classes of calls; instructions a call {:.2}, with {} {:.2}",
-        all.classes,
-        mean(all.ours),
-        libraries[0].name,
-        mean(all.theirs)
-    );
-    println!("ours executes more for {} of the classes, at most {:x?}", all.more, all.worst);
-    wrong.iter().for_each(|line| println!("  {line}"));
-    let reached = tests > 0 && all.unfinished == 0 && all.more as f64 <= all.classes as f64 * SHARE;
-    if reached { Ok(()) } else { Err(format!("more than {SHARE} of all classes:\n  {}", wrong.join("\n  "))) }
+    if missed.is_empty() { Ok(()) } else { Err(missed.join(", ")) }
 }
 
 /// The test programs, by name.
@@ -63,11 +70,14 @@ fn tests_of(suite: &Suite) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn export(suite: &Suite, library: &Library, test: &str, shim: &Path) -> Option<Vec<u8>> {
+fn export(suite: &Suite, library: &Library, test: &str, shim: Option<&Path>) -> Option<Vec<u8>> {
     let program = suite.tests.join(test);
     let mut command = Command::new("timeout");
     command.arg("20").arg(program).arg("-b").current_dir(&suite.tests);
-    command.env("LD_LIBRARY_PATH", &library.folder).env("LD_PRELOAD", shim);
+    command.env("LD_LIBRARY_PATH", &library.folder);
+    if let Some(shim) = shim {
+        command.env("LD_PRELOAD", shim);
+    }
     must(&mut command).ok().filter(|bytes| !bytes.is_empty())
 }
 

@@ -112,9 +112,21 @@ pub struct Options<'a> {
     /// The architectures in the order in which they are asked for, one after the other; without any, those
     /// there are most machines of come first.
     pub arches: &'a [Arch],
-    /// Calls that are asked for one after the other before all others of their architecture, the first of
-    /// them first, by audit token and number. Only [`Target::Even`] heeds it.
-    pub first: &'a [(u32, u32)],
+    /// Calls whose ways may be no longer than in another program. Only [`Target::Even`] heeds it.
+    pub bound: Bound<'a>,
+}
+
+/// How long the way to a call may be, in tests of its number. Calls are given by audit token and number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Bound<'a> {
+    /// As long as it takes.
+    #[default]
+    None,
+    /// No longer than if these calls were asked for one after the other, before all others of their architecture.
+    Row(&'a [(u32, u32)]),
+    /// No longer than in a binary tree of these calls whose leaves hold so many of them, one after the other, the
+    /// highest number first in either.
+    Leaves(&'a [(u32, u32)], usize),
 }
 
 impl Default for Options<'_> {
@@ -126,7 +138,7 @@ impl Default for Options<'_> {
             profile: Profile::shipped(),
             bit_tests: true,
             arches: &[],
-            first: &[],
+            bound: Bound::None,
         }
     }
 }

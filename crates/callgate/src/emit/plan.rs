@@ -1,16 +1,17 @@
 //! Which tests to make: a diagram's bits gathered into comparisons of whole words.
 
 mod bits;
+mod bound;
 mod line;
 mod optimal;
 mod weigh;
 
 use super::graph::{Graph, Id};
-use super::{Options, Target};
+use super::{Bound, Options, Target};
 use crate::diagram::{Filter, Ref, words::Test};
 use crate::hash::FastMap;
 use callgate_abi::{Arch, Word};
-use line::{Ask, Line, Step};
+use line::{Line, Step};
 use optimal::Tree;
 
 /// Beyond this many ranges of one word, only its bits are tested.
@@ -110,7 +111,7 @@ impl Planner<'_> {
         let (most, gone) = match (word, self.options.target) {
             (Word::ARCH, _) => (0, 0),
             (Word::NR, Target::Even) => return self.even(word, line),
-            (_, Target::Even) => (0, 0),
+            (_, Target::Even) => return self.values(word, line),
             (Word::NR, Target::Raw) => (optimal::MOST, optimal::GONE),
             (Word::NR, Target::Bitmap) => (HOT, optimal::GONE),
             _ => (VALUES, FEW_GONE),
@@ -124,32 +125,17 @@ impl Planner<'_> {
     /// The tests of call numbers where all count alike: whoever asks for a number of x32's where that has no
     /// calls is refused first.
     fn even(&mut self, word: Word, line: &Line<'_>) -> Id {
-        let of_token = self.options.first.iter().filter(|call| Some(call.0) == self.token);
-        let first: Vec<u32> = of_token.map(|call| call.1).collect();
         let refused = line.from(Arch::X32_BIT).filter(|at| line.pieces().len() - at <= FEW_BEYOND);
         match refused.filter(|_| self.token == Some(Arch::X86_64.token())) {
             Some(at) if at > 0 => {
                 let (below, from) = line.split(at);
                 let start = from.pieces()[0].start;
-                let other = self.row(word, &below, &first, &mut Vec::new());
+                let other = self.bound(word, &below, 1);
                 let then = self.line(word, &from);
                 self.graph.test(word, u32::MAX, Test::Ge(start), then, other)
             }
-            _ => self.row(word, line, &first, &mut Vec::new()),
+            _ => self.bound(word, line, 0),
         }
-    }
-
-    /// The tests of a line in which these values are asked for first, one after the other; some have been found.
-    fn row(&mut self, word: Word, line: &Line<'_>, values: &[u32], found: &mut Vec<u32>) -> Id {
-        let Some((&value, later)) = values.split_first() else { return self.line(word, line) };
-        let ask = if found.contains(&value) { None } else { line.ask(value, found) };
-        let Some(Ask { test, target, values: here, is_other, rest }) = ask else {
-            return self.row(word, line, later, found);
-        };
-        found.extend(here);
-        let (target, others) = (self.block(target), self.row(word, &rest, later, found));
-        let (then, other) = if is_other { (others, target) } else { (target, others) };
-        self.graph.test(word, u32::MAX, test, then, other)
     }
 
     /// The low half of an argument before its high half, where that decides most calls: if all but one value

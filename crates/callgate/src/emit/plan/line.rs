@@ -43,6 +43,8 @@ pub(super) struct Ask<'a> {
 /// A single value with at least this share of the weight is asked first, in percent: the extra test for
 /// everything else is then repaid.
 const HOT: u64 = 32;
+/// A stretch of no more values than this and one is taken apart.
+const SMALL: u32 = 7;
 /// A value among so many that lead to one place is not asked for by itself.
 const MANY: u32 = 64;
 /// Up to this many single values in an otherwise even line are asked one after the other.
@@ -180,9 +182,46 @@ impl Line<'_> {
         Line(pieces.into())
     }
 
+    /// Whether a value is on the line.
+    pub(super) fn holds(&self, value: u32) -> bool {
+        let ends = self.0.first().zip(self.0.last());
+        ends.is_some_and(|(first, last)| (first.start..=last.end).contains(&value))
+    }
+
     /// The piece that a value lies in.
     pub(super) fn from(&self, value: u32) -> Option<usize> {
         self.0.iter().position(|p| (p.start..=p.end).contains(&value))
+    }
+
+    /// The values up to one, and those above it.
+    pub(super) fn at(&self, value: u32) -> (Line<'_>, Line<'_>) {
+        let pieces = &self.0;
+        let above = pieces.partition_point(|p| p.end <= value);
+        match pieces.get(above) {
+            Some(piece) if piece.start <= value => {
+                let mut below = pieces[..=above].to_vec();
+                let mut from = pieces[above..].to_vec();
+                below[above].end = value;
+                from[0].start = value + 1;
+                (Line::new(below), Line::new(from))
+            }
+            _ => self.split(above),
+        }
+    }
+
+    /// The values that are asked for one by one, the largest first, if there are no more than `most`: all that do not
+    /// lead where most values lead, but for stretches at an end.
+    pub(super) fn few(&self, most: usize) -> Option<Vec<u32>> {
+        let wide = |p: &&Piece| p.end - p.start > SMALL;
+        let rest = self.0.iter().filter(wide).map(|p| p.target).next()?;
+        let mut values = Vec::new();
+        for piece in self.0.iter().rev().filter(|p| p.target != rest) {
+            if wide(&piece) || values.len() > most {
+                return None;
+            }
+            values.extend((piece.start..=piece.end).rev());
+        }
+        (values.len() <= most).then_some(values)
     }
 
     /// The pieces before one, and those from it on.
