@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use addr2line::Context;
 use gimli::{EndianArcSlice, RunTimeEndian};
 use object::read::ReadCache;
-use object::{
-    Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionFlags, SectionKind, SymbolKind, elf,
-};
+use object::{Object, ObjectSection, ObjectSegment, SectionFlags, SectionKind, elf};
 
+use super::functions::Functions;
 use super::guard::guarded;
 
 /// Sections beyond this are not read: it would take longer than what is learned from them is worth, and who made the file
@@ -28,8 +27,7 @@ pub(super) struct File {
     pub(super) base: u64,
     pub(super) text: Option<Range<u64>>,
     sections: Vec<Section>,
-    /// Functions by their addresses, with their ends.
-    functions: Vec<(u64, u64, Box<str>)>,
+    functions: Functions,
     /// Read when it is first asked for.
     lines: OnceLock<Option<Mutex<Context<Reader>>>>,
     /// Bytes of its sections that are kept or will be.
@@ -84,23 +82,12 @@ impl File {
             Some(Section { name, range, data: section.data().ok()?.into() })
         };
         let text = object.sections().find(|s| s.kind() == SectionKind::Text && s.name() == Ok(".text"));
-        let mut functions: Vec<(u64, u64, Box<str>)> = Vec::new();
-        let function = |symbol: &object::Symbol<'_, '_, _>| {
-            let is = symbol.kind() == SymbolKind::Text && symbol.is_definition() && symbol.size() > 0;
-            let name = symbol.name().ok().filter(|name| is && !name.is_empty())?;
-            Some((symbol.address(), symbol.address().saturating_add(symbol.size()), Box::from(name)))
-        };
-        functions.extend(object.symbols().filter_map(|s| function(&s)));
-        if functions.is_empty() {
-            functions.extend(object.dynamic_symbols().filter_map(|s| function(&s)));
-        }
-        functions.sort();
         Some(File {
             path: path.to_path_buf(),
             base: object.segments().next().map_or(0, |s| s.address() & !0xfff),
             text: text.and_then(|text| Some(text.address()..text.address().checked_add(text.size())?)),
             sections: UNWINDING.iter().filter_map(|name| section(name)).collect(),
-            functions,
+            functions: Functions::of(&object),
             lines,
             size,
         })
@@ -119,16 +106,9 @@ impl File {
         let by_lines = lines.and_then(|lines| guarded(|| by_lines(&lines, address, library)));
         let mut names = by_lines.unwrap_or_default();
         if names.is_empty() {
-            names.extend(self.function(address).map(|name| format!("{} ({library})", readable(name))));
+            names.extend(self.functions.at(address).map(|name| format!("{} ({library})", readable(&name))));
         }
         names
-    }
-
-    fn function(&self, address: u64) -> Option<&str> {
-        let behind = self.functions.partition_point(|(start, ..)| *start <= address);
-        // Some have two names, or lie within another: the nearest that holds it.
-        let mut before = self.functions[..behind].iter().rev().take(16);
-        before.find(|(_, end, _)| address < *end).map(|(.., name)| &**name)
     }
 
     fn read_lines(&self) -> Option<Context<Reader>> {

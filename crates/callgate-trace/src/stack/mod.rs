@@ -5,6 +5,7 @@
 //! there are no others, and by file and line where there is debug information in the file itself.
 
 mod file;
+mod functions;
 mod guard;
 mod leaks;
 mod maps;

@@ -17,13 +17,13 @@ static long sum;
 static void calls(long n) { while (n-- > 0) syscall(SYS_getppid); }
 
 static void *storm(void *unused) {
-    calls(25000);
+    calls(75000);
     return unused;
 }
 
 static void *work(void *unused) {
     char *buffer = malloc(4096);
-    for (int round = 0; round < 2000; round++) {
+    for (int round = 0; round < 6000; round++) {
         int file = open(self, O_RDONLY);
         ssize_t length;
         while ((length = read(file, buffer, 4096)) > 0) {
@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
     char byte = 0;
     self = argv[0];
     switch (argv[1][0]) {
-    case 'g': calls(100000); break;
+    case 'g': calls(300000); break;
     case 's': threads(storm); break;
     case 't': threads(work); break;
     default:  CPU_ZERO(&one);
