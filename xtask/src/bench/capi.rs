@@ -4,6 +4,7 @@
 //! Each library is opened by a process of its own; every one builds every profile in each round, and the
 //! shortest time of all rounds counts.
 
+use super::engines;
 use super::rules;
 use super::sheet::{Limit, Sheet};
 use super::subject;
@@ -30,11 +31,17 @@ struct Profile {
     arches: &'static [Arch],
     /// What share of the stock library's time building it may take.
     share: f64,
+    /// The engines' file, as it is installed; else this project's wording of it.
+    json: bool,
 }
 
-const PROFILES: [Profile; 2] = [
-    Profile { name: "x86_64", arches: &[Arch::X86_64], share: 1.0 / 5.0 },
-    Profile { name: "three ABIs", arches: &[Arch::X86_64, Arch::X86, Arch::X32], share: 1.0 / 20.0 },
+const THREE: &[Arch] = &[Arch::X86_64, Arch::X86, Arch::X32];
+
+const PROFILES: [Profile; 4] = [
+    Profile { name: "x86_64", arches: &[Arch::X86_64], share: 1.0 / 5.0, json: false },
+    Profile { name: "three ABIs", arches: THREE, share: 1.0 / 20.0, json: false },
+    Profile { name: "JSON, x86_64", arches: &[Arch::X86_64], share: 1.0 / 5.0, json: true },
+    Profile { name: "JSON, three", arches: THREE, share: 1.0 / 20.0, json: true },
 ];
 
 /// Prints the goals with what is reached; an error if one is missed.
@@ -70,7 +77,11 @@ pub(super) fn print() -> Result<()> {
 fn times(profile: &Profile, ours: &mut Library, stock: &mut [Library], sheet: &mut Sheet) -> Result<()> {
     let mut specs = Vec::new();
     for library in &mut *stock {
-        specs.push(container(profile.arches, library)?);
+        let Some(spec) = profile.spec(library)? else {
+            println!("        {:<12} skipped: no profile of container engines is installed", profile.name);
+            return Ok(());
+        };
+        specs.push(spec);
     }
     let mut best = vec![[u64::MAX; 2]; stock.len()];
     for _ in 0..ROUNDS {
@@ -98,16 +109,26 @@ fn time(library: &mut Library, spec: &Spec) -> Result<u64> {
     took.map_err(|why| format!("libseccomp {}: {why:?}", library.version))
 }
 
-/// The stock libraries that the suite has built from their sources.
+/// The stock libraries that the suite has built from their sources, and those packaged.
 fn built() -> Vec<String> {
     let folders = std::fs::read_dir(files::root().join(BUILT)).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = folders
-        .filter(|f| f.file_name().to_string_lossy().starts_with("stock-"))
+        .filter(|f| ["stock-", "packaged-"].iter().any(|of| f.file_name().to_string_lossy().starts_with(of)))
         .map(|f| f.path().join("libseccomp.so.2"))
         .filter(|p| p.exists())
         .collect();
     paths.sort();
     paths.iter().map(|p| p.display().to_string()).collect()
+}
+
+impl Profile {
+    fn spec(&self, library: &mut Library) -> Result<Option<Spec>> {
+        if self.json {
+            engines::read(self.arches, library)
+        } else {
+            container(self.arches, library).map(Some)
+        }
+    }
 }
 
 /// The container profile as a container runtime hands it over: every rule for every architecture, by name.
@@ -123,7 +144,7 @@ fn container(arches: &[Arch], library: &mut Library) -> Result<Spec> {
 /// Holds what our programs execute against theirs, call by call.
 fn executed(profile: &Profile, ours: &mut Library, stock: &mut [Library], sheet: &mut Sheet) -> Result<()> {
     for library in stock {
-        let spec = container(profile.arches, library)?;
+        let Some(spec) = profile.spec(library)? else { return Ok(()) };
         let own = program(ours, &spec, Optimize::Tree)?;
         for optimize in [Optimize::Linear, Optimize::Tree] {
             let theirs = program(library, &spec, optimize)?;

@@ -5,6 +5,7 @@ mod cases;
 mod chart;
 mod corpus;
 mod counts;
+mod engines;
 mod everywhere;
 mod goals;
 mod inspect;

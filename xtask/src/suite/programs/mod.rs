@@ -3,6 +3,7 @@
 mod bindings;
 mod containers;
 mod loads;
+mod manual;
 mod real;
 mod snap;
 mod tutorials;
@@ -23,6 +24,7 @@ pub(super) fn run(ours: &Library, place: &Path) -> Result<()> {
         println!("{name:<24} {words}");
     };
     tutorials::run(ours, place)?;
+    told("programs of the manual", manual::run(ours, place));
     let place = place.join("programs");
     for program in real::PROGRAMS {
         told(program.name, real::run(&program, ours, &place));

@@ -72,11 +72,24 @@ impl Model {
     }
 
     /// Whether the rules of architectures alone say that a call must return this.
+    ///
+    /// A refused rule takes the stock library back to what the latest accepted rule left: an architecture that has
+    /// been added since is gone, one that has been removed since is there again. Stock 2.6.0 and 2.6.1 both show it
+    /// in sequences of few calls, from a new context, `refused` being any rule that ends in an error:
+    ///
+    /// - a rule, `seccomp_arch_add(x32)`, refused: `seccomp_rule_add_exact` then succeeds, although there are two
+    ///   architectures, which is `-EOPNOTSUPP` (seccomp_rule_add(3)); `seccomp_arch_add(x32)` succeeds once more;
+    ///   `seccomp_arch_remove(x32)` is `-EEXIST`.
+    /// - `seccomp_arch_add(x32)`, a rule, `seccomp_arch_remove(x86_64)`, refused: `seccomp_rule_add_exact` is
+    ///   `-EOPNOTSUPP`, although there is one architecture, and `seccomp_arch_remove(x86_64)` succeeds once more.
+    /// - a rule, `seccomp_arch_add(x32)`, refused, `seccomp_arch_remove(x86_64)`: no architecture is left there, and
+    ///   with none a context is invalid: every rule is `-EINVAL`, although x32 was never removed.
     pub(super) fn bears_out(&self, step: &Step, returned: &str, theirs: &str) -> bool {
         let has = |ctx: usize, token: u32| {
             self.contexts[ctx].as_ref().is_some_and(|c| c.filters.iter().any(|f| Some(f.0) == arch_of(token)))
         };
         match (step, returned) {
+            // They have lost all architectures but one.
             (Step::Add { ctx, exact: true, .. }, "-95") => self.arches(*ctx) > 1,
             // What the only architecture lacks cannot be asked for exactly; they have another one.
             (Step::Add { ctx, exact: true, nr: nr @ 0.., .. }, "-33") => {
