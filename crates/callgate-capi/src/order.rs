@@ -17,6 +17,9 @@ const FEW: usize = 8;
 /// Where `CTL_OPTIMIZE` asks for a tree, its leaves hold as many calls, the highest number first.
 pub(crate) const LEAF: usize = 4;
 
+/// Trees of more calls are not held against libseccomp's: those by behaviour are shorter, and looking takes time.
+const MANY: usize = 64;
+
 /// As many calls that a program has given a priority are asked for before all others.
 const MOST: usize = 16;
 
@@ -64,7 +67,11 @@ pub(crate) fn calls(collection: &Collection) -> Vec<(u32, u32)> {
     let mut all = Vec::new();
     for token in tokens {
         let mut calls: Vec<_> = of_token(token).filter(|call| call.1 >= 0).collect();
-        if collection.attributes.optimize != 2 {
+        if collection.attributes.optimize == 2 {
+            if calls.len() > MANY {
+                continue;
+            }
+        } else {
             if calls.len() > FEW {
                 calls.retain(|call| is_asked(collection, call.0, call.1));
             }

@@ -103,8 +103,10 @@ impl Tree {
             Branch::Acts(_) => {
                 // Of two bounds with one high half the tighter decides.
                 let (new_test, known_test) = (&self.tests[new], &self.tests[known]);
-                if side && new_test.question.high && new_test.whole > known_test.whole {
-                    self.tests[known].yes = Branch::Acts(action);
+                let tighter =
+                    if side { new_test.whole > known_test.whole } else { new_test.whole < known_test.whole };
+                if new_test.question.high && tighter {
+                    *self.side_mut(known, side) = Branch::Acts(action);
                 }
                 if self.is_last(known) || self.is_last(new) {
                     return Err(Conflict);
