@@ -40,9 +40,8 @@ mod found {
             if self.0.len() > PROCESSES {
                 self.0.clear();
             }
-            if let Some(space) = Space::of(pid)
-                && self.0.get(&pid).is_none_or(|(_, known)| !known.is_like(&space))
-            {
+            let known = self.0.get(&pid).map(|(_, space)| &**space);
+            if let Some(space) = Space::new_of(pid, known) {
                 self.0.insert(pid, (program.clone(), Arc::new(space)));
             }
             let space = self.0.get(&pid).map(|(_, space)| space.clone());

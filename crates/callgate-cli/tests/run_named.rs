@@ -207,3 +207,25 @@ fn it_stops_and_continues_with_its_command() {
     signal("INT", format!("-{pid}"));
     assert_eq!(child.wait().unwrap().signal(), Some(2));
 }
+
+/// Who kills callgate means the command, watched or not.
+#[test]
+fn it_does_not_outlive_callgate() {
+    let Some(nobody) = Nobody::new() else { return };
+    let policy = nobody.policy("kill.cg", "kill acct");
+    for options in [&[][..], &["--no-trace"]] {
+        let words = [options, &[&*policy, "--", "sh", "-c", "echo $$; exec sleep 60"]].concat();
+        let mut child = nobody.command(&[], &words).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let command = format!("/proc/{}/stat", line.trim());
+        let start = std::time::Instant::now();
+        // Gone, or waited for by whoever takes in orphans.
+        while std::fs::read_to_string(&command).is_ok_and(|stat| !stat.contains(") Z ")) {
+            assert!(start.elapsed().as_secs() < 20, "{options:?}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+}

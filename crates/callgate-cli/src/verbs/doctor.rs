@@ -29,7 +29,7 @@ const NEEDS: [Need; 5] = [
             &["action.errno"],
             &["action.allow"],
         ],
-        better: &["flag.log", "action.log", "action.kill"],
+        better: &["flag.log", "action.log", "action.kill", "ptrace.child"],
     },
     Need {
         verb: "dump",
@@ -214,7 +214,7 @@ fn summary(report: &Report, color: bool) -> String {
         let word = verdict(report, need);
         let mut why = lacks(report, need);
         if word == "partly" {
-            why.extend(lacking(report, need).map(|f| format!("{} {}", f.name, f.state)));
+            why.extend(lacking(report, need).map(|f| format!("{}, {}: {}", f.name, f.needed_for, f.state)));
         }
         let mark = text.painted(
             word,

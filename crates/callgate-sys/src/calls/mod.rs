@@ -9,7 +9,6 @@ mod count;
 mod guard;
 mod notify;
 
-pub(crate) use caller::name;
 pub use caller::{Caller, Calls};
 pub use count::{Firsts, Tally, Totals, count_calls, count_running};
 pub use notify::notify_calls;

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use callgate_abi::{Insn, SeccompData};
+use callgate_abi::{Arch, Insn, SeccompData, Syscall};
 
 use super::event::Stop;
 use super::fast::{self, Fast};
 use super::follow::{Watcher, follow};
 use super::tracee::{Options, SyscallInfo, Tracee};
 use crate::bpf::Wanted;
-use crate::calls::{Caller, Calls, name};
+use crate::calls::{Caller, Calls};
 use crate::error::Error;
 use crate::install::Flags;
 use crate::spawn::{Command, Failure, Outcome};
@@ -71,6 +71,8 @@ pub fn trace_calls_fast(
 }
 
 struct Watch<'a> {
+    /// The call that may change a thread's name, by token and number.
+    renaming: Vec<(u32, u32)>,
     callers: HashMap<i32, Caller>,
     calls: &'a mut dyn Calls,
     fast: Option<Fast<'a>>,
@@ -82,7 +84,9 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn new(calls: &'a mut dyn Calls) -> Watch<'a> {
         let (callers, told) = (HashMap::new(), Instant::now());
-        Watch { callers, calls, fast: None, keeps_signal: false, told }
+        let prctl = |arch: &Arch| Some((arch.token(), Syscall::from_name("prctl")?.number(*arch)?));
+        let renaming = Arch::ALL.iter().filter_map(prctl).collect();
+        Watch { renaming, callers, calls, fast: None, keeps_signal: false, told }
     }
 
     fn collect(&mut self) {
@@ -122,11 +126,10 @@ impl Watcher for Watch<'_> {
                 fast.stopped(tracee, caller, &SeccompData { ip, ..call })?;
             }
         }
-        if name(&call) == "prctl" {
-            // It may change the thread's name.
+        if self.renaming.contains(&(call.arch, call.nr)) {
             self.callers.remove(&tid);
         }
-        if self.told.elapsed() >= PERIOD {
+        if self.fast.is_some() && self.told.elapsed() >= PERIOD {
             self.collect();
         }
         Ok(())

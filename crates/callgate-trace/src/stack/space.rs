@@ -15,18 +15,16 @@ pub struct Space {
 }
 
 impl Space {
-    /// That of a process as of now; `None` once it has ended, and without the right to look. It takes some ten
-    /// microseconds.
-    pub fn of(pid: i32) -> Option<Space> {
+    /// That of a process as of now; `None` where it executes the same files at the same addresses as in `known`, once it has
+    /// ended, and without the right to look. It takes some ten microseconds.
+    pub fn new_of(pid: i32, known: Option<&Space>) -> Option<Space> {
         let maps = Maps::of(pid).filter(|maps| !maps.is_empty())?;
+        if known.is_some_and(|known| known.maps.texts().eq(maps.texts())) {
+            return None;
+        }
         let root = format!("/proc/{pid}/root");
         let root = if is_ours(pid, &root) { None } else { File::open(root).ok() };
         Some(Space { maps, root })
-    }
-
-    /// Whether the same files are executed at the same addresses in both.
-    pub fn is_like(&self, other: &Space) -> bool {
-        self.maps.texts().eq(other.maps.texts())
     }
 
     /// Where its files are found.
