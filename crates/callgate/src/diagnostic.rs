@@ -107,10 +107,15 @@ impl Source {
     /// count as the end.
     pub fn position(&self, byte: usize) -> (usize, usize) {
         let byte = byte.min(self.text().len());
-        let line = self.lines().partition_point(|start| *start <= byte);
+        let line = self.line_of(byte);
         let start = self.lines()[line - 1];
         let before = self.text().get(start..byte).unwrap_or("");
         (line, before.chars().count() + 1)
+    }
+
+    /// The line of a byte, from 1.
+    pub(crate) fn line_of(&self, byte: usize) -> usize {
+        self.lines().partition_point(|start| *start <= byte)
     }
 
     /// The bytes of a line (from 1) without its end; `None` if there is no such line.
@@ -123,7 +128,7 @@ impl Source {
 
     fn lines(&self) -> &[usize] {
         self.0.lines.get_or_init(|| {
-            let breaks = self.text().bytes().enumerate().filter(|(_, b)| *b == b'\n');
+            let breaks = self.text().match_indices('\n');
             std::iter::once(0).chain(breaks.map(|(i, _)| i + 1)).collect()
         })
     }

@@ -1,6 +1,6 @@
 //! Policy → Filter: what the rules mean.
 
-use crate::diagram::{Diagram, Filter, Leaves, Limits, Ref, Store, TooLarge, words::Test};
+use crate::diagram::{Cube, Diagram, Filter, Leaves, Limits, Ref, Store, TooLarge, words::Test};
 use crate::policy::{ArgCmp, Call, Cond, Decided, FOREIGN, Op, Policy, is_unknown};
 use callgate_abi::{Action, Arch, Errno, Syscall, Width, Word};
 use std::fmt;
@@ -53,8 +53,13 @@ impl Policy {
         if self.arches.is_empty() && !self.rules.is_empty() {
             return Err(LowerError::NoArch);
         }
-        let mut lowering =
-            Lowering { policy: self, store: Store::new(Limits::default()), leaves: Leaves::new(), leaf };
+        let mut lowering = Lowering {
+            policy: self,
+            store: Store::new(Limits::default()),
+            leaves: Leaves::new(),
+            ruled: vec![None; self.rules.len()],
+            leaf,
+        };
         let mut tokens: Vec<u32> = self.arches.iter().map(|a| a.token()).collect();
         tokens.sort_unstable();
         tokens.dedup();
@@ -86,12 +91,25 @@ struct Lowering<'a, L, F> {
     policy: &'a Policy,
     store: Store,
     leaves: Leaves<L>,
+    /// The leaf of each rule under the architecture it was last met for.
+    ruled: Vec<Option<(Arch, Ref)>>,
     leaf: F,
 }
 
 impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L, F> {
     fn leaf(&mut self, arch: Option<Arch>, decided: Decided) -> Ref {
         self.leaves.intern((self.leaf)(arch, decided))
+    }
+
+    fn rule_leaf(&mut self, arch: Arch, rule: u32) -> Ref {
+        match self.ruled[rule as usize] {
+            Some((of, leaf)) if of == arch => leaf,
+            _ => {
+                let leaf = self.leaf(Some(arch), Decided::Rule(rule));
+                self.ruled[rule as usize] = Some((arch, leaf));
+                leaf
+            }
+        }
     }
 
     /// The layer of `nr` under an architecture that is not listed.
@@ -150,49 +168,39 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
             }
         }
         // Single numbers with the rules that name them, and rules that cover whole ranges.
-        let mut points: Vec<(u32, u32)> = Vec::new();
+        let points = points(policy, &listed);
         let mut ranges: Vec<(u32, u32, u32)> = Vec::new();
         for (i, rule) in policy.rules.iter().enumerate() {
-            let i = i as u32;
             for call in &rule.calls {
                 match call {
-                    Call::Any => ranges.push((0, u32::MAX, i)),
+                    Call::Any => ranges.push((0, u32::MAX, i as u32)),
                     Call::Numbers(range) if range.is_empty() => {}
-                    Call::Numbers(range) => ranges.push((*range.start(), *range.end(), i)),
-                    Call::Named(call) => points.extend(
-                        listed
-                            .iter()
-                            .filter(|a| rule.arches.is_empty() || rule.arches.contains(a))
-                            .filter_map(|&a| Some((call.number(a)?, i))),
-                    ),
+                    Call::Numbers(range) => ranges.push((*range.start(), *range.end(), i as u32)),
+                    Call::Named(_) => {}
                 }
             }
         }
-        points.sort_unstable_by_key(|&(nr, i)| u64::from(nr) << 32 | u64::from(i));
-        points.dedup();
         for &(lo, hi, _) in &ranges {
             cuts.push(lo);
             cuts.extend(hi.checked_add(1));
         }
         cuts.sort_unstable();
-        cuts.reserve(points.len() * 2);
-        for &(nr, _) in &points {
-            cuts.push(nr);
-            cuts.extend(nr.checked_add(1));
-        }
-        // Two ascending runs, which the stable sort merges.
-        cuts.sort();
         cuts.dedup();
 
-        let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(cuts.len());
-        let mut next_point = 0;
+        let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(cuts.len() + points.len());
+        let (mut next_cut, mut next_point, mut behind_point) = (0, 0, None);
         let mut rules: Vec<u32> = Vec::new();
-        for nr in cuts {
+        loop {
+            let ahead = [cuts.get(next_cut).copied(), points.get(next_point).map(|p| p.0), behind_point];
+            let Some(nr) = ahead.into_iter().flatten().min() else { break };
+            next_cut += usize::from(ahead[0] == Some(nr));
+            behind_point = behind_point.filter(|behind| *behind != nr);
             let arch = if nr < Arch::X32_BIT { low } else { high };
             rules.clear();
             while points.get(next_point).is_some_and(|p| p.0 == nr) {
                 rules.push(points[next_point].1);
                 next_point += 1;
+                behind_point = nr.checked_add(1);
             }
             if !ranges.is_empty() {
                 let is_listed = listed.contains(&arch);
@@ -220,7 +228,7 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         let policy = self.policy;
         let first_certain = rules.iter().position(|&i| matches!(policy.rules[i as usize].when, Cond::True));
         let (conditional, mut made) = match first_certain {
-            Some(at) => (&rules[..at], self.leaf(Some(arch), Decided::Rule(rules[at]))),
+            Some(at) => (&rules[..at], self.rule_leaf(arch, rules[at])),
             None => {
                 let otherwise = match (listed, arch) {
                     (false, Arch::X32) => Decided::X32,
@@ -232,7 +240,7 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
             }
         };
         for &i in conditional.iter().rev() {
-            let action = self.leaf(Some(arch), Decided::Rule(i));
+            let action = self.rule_leaf(arch, i);
             made = self.condition(arch, &policy.rules[i as usize].when, action, made)?;
         }
         Ok(made)
@@ -246,6 +254,11 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         then: Ref,
         otherwise: Ref,
     ) -> Result<Ref, TooLarge> {
+        if then.is_leaf()
+            && let Some(cube) = cube(arch, condition)
+        {
+            return cube.map_or(Ok(otherwise), |cube| self.store.overlay(&cube, then, otherwise));
+        }
         match condition {
             Cond::True => Ok(then),
             Cond::Arg(cmp) => self.compare(arch, cmp, then, otherwise),
@@ -269,20 +282,17 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
 
     fn compare(&mut self, arch: Arch, cmp: &ArgCmp, then: Ref, otherwise: Ref) -> Result<Ref, TooLarge> {
         let (hi, lo) = (Word::arg_hi(cmp.arg.get()), Word::arg_lo(cmp.arg.get()));
-        let narrow = cmp.width == Width::W32;
-        let wide = cmp.width == Width::Slot || (!narrow && arch.register_bits() == 64);
-        let of = |v: u64| if narrow { v & 0xffff_ffff } else { v };
-        let halves = |v: u64| ((v >> 32) as u32, v as u32);
+        let (wide, of) = width(arch, cmp);
         let (mask, value, then, otherwise) = match cmp.op {
             Op::Eq(v) => (u64::MAX, of(v), then, otherwise),
             Op::Ne(v) => (u64::MAX, of(v), otherwise, then),
             Op::MaskedEq { mask, value } => (of(mask), of(value), then, otherwise),
-            Op::Ge(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Ge), then, otherwise),
-            Op::Gt(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Gt), then, otherwise),
-            Op::Lt(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Ge), otherwise, then),
-            Op::Le(v) => return self.order(wide, cmp.arg.get(), (of(v), Test::Gt), otherwise, then),
+            Op::Ge(v) => return self.order(wide, cmp.arg.get(), (of(v), false), then, otherwise),
+            Op::Gt(v) => return self.order(wide, cmp.arg.get(), (of(v), true), then, otherwise),
+            Op::Lt(v) => return self.order(wide, cmp.arg.get(), (of(v), false), otherwise, then),
+            Op::Le(v) => return self.order(wide, cmp.arg.get(), (of(v), true), otherwise, then),
         };
-        let ((mask_hi, mask_lo), (value_hi, value_lo)) = (halves(mask), halves(value));
+        let ([mask_hi, mask_lo], [value_hi, value_lo]) = (halves(mask), halves(value));
         if value & !mask != 0 || (!wide && value_hi != 0) {
             return Ok(otherwise);
         }
@@ -299,12 +309,12 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         self.store.branch(hi, mask_hi, Test::Eq(value_hi), made, otherwise)
     }
 
-    /// `argument >= value` or `argument > value`.
+    /// `argument >= value`, or with `above` `argument > value`.
     fn order(
         &mut self,
         wide: bool,
         arg: u8,
-        (value, test): (u64, fn(u32) -> Test),
+        (value, above): (u64, bool),
         then: Ref,
         otherwise: Ref,
     ) -> Result<Ref, TooLarge> {
@@ -314,23 +324,99 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         }
         if wide {
             // Above a value is from the next one on.
-            let from = match test(0) {
-                Test::Gt(_) => value.checked_add(1),
-                _ => Some(value),
-            };
-            let Some(from) = from else { return Ok(otherwise) };
+            let Some(from) = value.checked_add(above.into()) else { return Ok(otherwise) };
             if let Some(made) = self.store.argument_at(arg, from, true, then, otherwise) {
                 return made;
             }
         }
         let (hi, lo) = (Word::arg_hi(arg), Word::arg_lo(arg));
-        let low = self.store.branch(lo, u32::MAX, test(value_lo), then, otherwise)?;
+        let test = if above { Test::Gt(value_lo) } else { Test::Ge(value_lo) };
+        let low = self.store.branch(lo, u32::MAX, test, then, otherwise)?;
         if !wide {
             return Ok(low);
         }
         let equal = self.store.branch(hi, u32::MAX, Test::Eq(value_hi), low, otherwise)?;
         self.store.branch(hi, u32::MAX, Test::Gt(value_hi), then, equal)
     }
+}
+
+/// The numbers that rules name on architectures of one token, with the rules, both ascending.
+fn points(policy: &Policy, listed: &[Arch]) -> Vec<(u32, u32)> {
+    /// As many numbers from the first one on are sorted by counting.
+    const DENSE: usize = 640;
+    let mut sorted: Vec<(u32, u32)> = Vec::new();
+    for &arch in listed {
+        let mut points: Vec<(u32, u32)> = Vec::with_capacity(128);
+        for (i, rule) in policy.rules.iter().enumerate() {
+            if rule.arches.is_empty() || rule.arches.contains(&arch) {
+                points.extend(rule.calls.iter().filter_map(|call| match call {
+                    Call::Named(call) => Some((call.number(arch)?, i as u32)),
+                    Call::Any | Call::Numbers(_) => None,
+                }));
+            }
+        }
+        let first = Syscall::of_arch(arch).next().map_or(0, |c| c.0);
+        let place = |nr: u32| nr.checked_sub(first).map(|n| n as usize).filter(|n| *n < DENSE);
+        // Rules ascend already, so that numbers alone are to be sorted.
+        let mut ends = [0_u32; DENSE];
+        points.iter().filter_map(|p| place(p.0)).for_each(|n| ends[n] += 1);
+        let mut end = sorted.len() as u32;
+        for count in &mut ends {
+            (*count, end) = (end, end + *count);
+        }
+        sorted.resize(end as usize, (0, 0));
+        for &point in &points {
+            match place(point.0) {
+                Some(n) => {
+                    sorted[ends[n] as usize] = point;
+                    ends[n] += 1;
+                }
+                None => sorted.push(point),
+            }
+        }
+    }
+    if !sorted.is_sorted() {
+        sorted.sort_unstable();
+    }
+    sorted.dedup();
+    sorted
+}
+
+/// Whether a comparison looks at both halves of the argument, and the part of its values that it looks at.
+fn width(arch: Arch, cmp: &ArgCmp) -> (bool, impl Fn(u64) -> u64) {
+    let narrow = cmp.width == Width::W32;
+    let wide = cmp.width == Width::Slot || (!narrow && arch.register_bits() == 64);
+    (wide, move |v| if narrow { v & 0xffff_ffff } else { v })
+}
+
+/// The high half and the low one.
+fn halves(value: u64) -> [u32; 2] {
+    [(value >> 32) as u32, value as u32]
+}
+
+/// The bits that a condition asks for all at once: `None` if it is not of this kind, nothing in it if it cannot hold.
+fn cube(arch: Arch, condition: &Cond) -> Option<Option<Cube>> {
+    let mut cube = Cube::default();
+    let mut holds = true;
+    let mut add = |cond: &Cond| {
+        let Cond::Arg(cmp) = cond else { return false };
+        let (wide, of) = width(arch, cmp);
+        let (mask, value) = match cmp.op {
+            Op::Eq(v) => (u64::MAX, of(v)),
+            Op::MaskedEq { mask, value } => (of(mask), of(value)),
+            Op::Ne(_) | Op::Lt(_) | Op::Le(_) | Op::Gt(_) | Op::Ge(_) => return false,
+        };
+        let ([mask_hi, mask_lo], [value_hi, value_lo]) = (halves(mask), halves(value));
+        holds &= value & !mask == 0 && (wide || value_hi == 0);
+        holds &= cube.ask(Word::arg_lo(cmp.arg.get()), mask_lo, value_lo);
+        holds &= !wide || cube.ask(Word::arg_hi(cmp.arg.get()), mask_hi, value_hi);
+        true
+    };
+    let all = match condition {
+        Cond::All(all) => all.iter().all(add),
+        one => add(one),
+    };
+    all.then(|| holds.then_some(cube))
 }
 
 /// The argument a condition asks first.

@@ -392,10 +392,14 @@ fn detect(name: &str, bytes: &[u8]) -> Result<(As, String), Failure> {
 fn is_policy(bytes: &[u8]) -> bool {
     const WORDS: [&str; 10] =
         ["action", "allow", "arch", "default", "errno", "foreign", "group", "include", "notify", "on"];
-    let text = String::from_utf8_lossy(bytes);
-    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-    let word = lines.next().and_then(|l| l.split([' ', '(']).next());
-    word.is_some_and(|word| WORDS.contains(&word))
+    for line in bytes.split(|b| *b == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim();
+        if !line.is_empty() && !line.starts_with('#') {
+            return line.split([' ', '(']).next().is_some_and(|word| WORDS.contains(&word));
+        }
+    }
+    false
 }
 
 /// Whether no policy could be taken for this wrapping.

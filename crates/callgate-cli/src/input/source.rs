@@ -136,14 +136,16 @@ fn limited(name: String, bytes: Vec<u8>, pick: Option<Arc<str>>) -> Result<Sourc
 /// The contents of a file, up to a byte more than any input may have.
 pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = std::fs::File::open(path)?;
-    if file.metadata()?.is_dir() {
+    let about = file.metadata()?;
+    if about.is_dir() {
         let drop_ins = path.to_string_lossy().trim_end_matches('/').ends_with(".d");
         return Err(std::io::Error::other(match drop_ins {
             true => "is a directory; name the unit, and its drop-ins are read with it",
             false => "is a directory; name a file in it, or give it to `check`",
         }));
     }
-    let mut bytes = Vec::new();
+    // Read at once, and a byte of room to see that this is the end.
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len().min(MOST_BYTES)).unwrap_or(0) + 1);
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

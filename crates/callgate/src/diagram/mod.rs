@@ -5,6 +5,7 @@
 //! *bit*, most significant first, words in the order of [`Word`]. Two diagrams are the same function
 //! exactly when they are `==`.
 
+mod cube;
 mod leaves;
 mod mark;
 mod mix;
@@ -15,6 +16,7 @@ pub(crate) mod words;
 
 pub use mix::Mix;
 
+pub(crate) use cube::Cube;
 pub(crate) use leaves::Leaves;
 pub(crate) use ops::arch_set;
 pub(crate) use store::{Node, Ref, Store};

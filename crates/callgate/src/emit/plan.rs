@@ -19,7 +19,9 @@ const MOST_SEGMENTS: usize = 4096;
 /// As many tests of bits are counted at first.
 const FEW_TESTS: usize = 32;
 /// As many numbers that the kernel's cache does not answer for are told apart in the best order.
-const HOT: usize = 10;
+const HOT: usize = 8;
+/// As many of them are picked out of one stretch.
+const HOT_GONE: usize = 8;
 /// Lines of arguments of up to this many pieces are told apart in the best order.
 const VALUES: usize = 24;
 /// As many values are picked out of one stretch of such a line.
@@ -39,7 +41,8 @@ pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
         filter,
         options,
         token: None,
-        graph: Graph::default(),
+        // A test for every few bits.
+        graph: Graph::with_capacity((filter.node_count() / 8).clamp(16, 256)),
         done: vec![None; filter.node_count()],
         seen: weigh::seen(filter, options.profile),
     };
@@ -113,7 +116,7 @@ impl Planner<'_> {
             (Word::NR, Target::Even) => return self.even(word, line),
             (_, Target::Even) => return self.values(word, line),
             (Word::NR, Target::Raw) => (optimal::MOST, optimal::GONE),
-            (Word::NR, Target::Bitmap) => (HOT, optimal::GONE),
+            (Word::NR, Target::Bitmap) => (HOT, HOT_GONE),
             _ => (VALUES, FEW_GONE),
         };
         match optimal::tree(line, most, gone) {

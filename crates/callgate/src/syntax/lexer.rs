@@ -92,7 +92,7 @@ fn next(text: &str, at: usize) -> (Kind, usize) {
     let pair = |second, long, short| if rest.get(1) == Some(&second) { (long, 2) } else { (short, 1) };
     match rest[0] {
         b'\n' => one(Kind::Newline),
-        b'#' => (Kind::Comment, rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len())),
+        b'#' => (Kind::Comment, text[at..].find('\n').unwrap_or(rest.len())),
         b',' => one(Kind::Comma),
         b'(' => one(Kind::LParen),
         b')' => one(Kind::RParen),
@@ -118,28 +118,43 @@ fn next(text: &str, at: usize) -> (Kind, usize) {
             let part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
             (Kind::Number, rest.iter().position(|b| !part(b)).unwrap_or(rest.len()))
         }
-        _ => match (word(rest), space(&text[at..])) {
-            (0, 0) => (Kind::Junk, junk(&text[at..])),
-            (0, n) => (Kind::Space, n),
-            (n, _) => (Kind::Word, n),
+        b' ' | b'\t' | b'\r' => (Kind::Space, space(rest)),
+        _ => match word(rest) {
+            0 => match space(rest) {
+                0 => (Kind::Junk, junk(&text[at..])),
+                n => (Kind::Space, n),
+            },
+            n => (Kind::Word, n),
         },
     }
 }
 
+/// By byte, whether it may stand in a word.
+const IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    table
+};
+
 fn word(rest: &[u8]) -> usize {
-    let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
-    if !rest.first().is_some_and(|b| letter(*b)) {
+    if !rest.first().is_some_and(|b| IN_WORD[usize::from(*b)] && !b.is_ascii_digit()) {
         return 0;
     }
     let mut len = 1;
-    while let Some(b) = rest.get(len) {
-        let hyphen = *b == b'-' && rest.get(len + 1).is_some_and(|b| b.is_ascii_alphanumeric());
-        if !letter(*b) && !b.is_ascii_digit() && !hyphen {
-            break;
+    loop {
+        while rest.get(len).is_some_and(|b| IN_WORD[usize::from(*b)]) {
+            len += 1;
+        }
+        let hyphen = rest.get(len) == Some(&b'-');
+        if !hyphen || !rest.get(len + 1).is_some_and(u8::is_ascii_alphanumeric) {
+            return len;
         }
         len += 1;
     }
-    len
 }
 
 /// The length of a group's `:252`.
@@ -153,10 +168,16 @@ fn version(rest: &[u8]) -> usize {
     }
 }
 
-fn space(rest: &str) -> usize {
-    // A byte-order mark and carriage returns are blanks, so that files from other systems read alike.
-    let blank = |c: char| matches!(c, ' ' | '\t' | '\r' | '\u{feff}');
-    rest.find(|c| !blank(c)).unwrap_or(rest.len())
+fn space(rest: &[u8]) -> usize {
+    let mut len = 0;
+    loop {
+        // A byte-order mark and carriage returns are blanks, so that files from other systems read alike.
+        len += match rest.get(len) {
+            Some(b' ' | b'\t' | b'\r') => 1,
+            Some(_) if rest[len..].starts_with("\u{feff}".as_bytes()) => '\u{feff}'.len_utf8(),
+            _ => return len,
+        };
+    }
 }
 
 fn junk(rest: &str) -> usize {

@@ -51,7 +51,7 @@ impl Files {
         let text = source.text();
         let start = Loc { start: 0, end: 0 };
         let mut statements = Vec::new();
-        if let Some(at) = text.bytes().position(|b| b == 0) {
+        if let Some(at) = text.find('\0') {
             let message = format!("this is no text: byte {at} is zero");
             report.push(Diagnostic::error(codes::NOT_TEXT, message).at(span(&source, start)));
         } else if u32::try_from(text.len()).is_err() {

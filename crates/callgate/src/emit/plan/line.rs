@@ -80,10 +80,14 @@ impl Line<'_> {
         if let [piece] = pieces[..] {
             return Step::One(piece.target);
         }
-        let whole: u64 = pieces.iter().map(|p| p.weight).sum();
-        let hot = (0..pieces.len())
-            .filter(|&i| pieces[i].start == pieces[i].end)
-            .max_by_key(|&i| (pieces[i].weight, std::cmp::Reverse(i)));
+        let mut whole = 0;
+        let mut hot: Option<usize> = None;
+        for (i, piece) in pieces.iter().enumerate() {
+            whole += piece.weight;
+            if piece.start == piece.end && hot.is_none_or(|hot| pieces[hot].weight < piece.weight) {
+                hot = Some(i);
+            }
+        }
         if let Some(hot) = hot
             && (pieces[hot].weight * 100 >= whole * HOT && pieces[hot].weight > 0 || self.is_chain())
         {
@@ -130,6 +134,10 @@ impl Line<'_> {
     /// Whether all that is left are a few single values in one place, and perhaps a stretch at an end.
     fn is_chain(&self) -> bool {
         let pieces = &self.0;
+        // What lies between so many stretches are no more than one in addition.
+        if pieces.len() > (CHAIN + 1) * 2 + 1 {
+            return false;
+        }
         let single = |p: &Piece| p.start == p.end;
         let inner = pieces.len().checked_sub(1).and_then(|last| pieces.get(1..last)).unwrap_or_default();
         let Some(rest) = inner.iter().find(|p| !single(p)).or_else(|| pieces.iter().find(|p| !single(p)))
@@ -234,14 +242,21 @@ impl Line<'_> {
     /// could pick out of its surroundings.
     fn cut(&self, whole: u64) -> usize {
         let pieces = &self.0;
-        let holes = holes(pieces.len(), |i| pieces[i].start == pieces[i].end, |i| pieces[i].target);
+        let is_hole = |i: usize, before: bool| {
+            !before
+                && pieces[i].start == pieces[i].end
+                && pieces.get(i + 1).is_some_and(|next| next.target == pieces[i - 1].target)
+        };
+        let mut hole = false;
         let mut best = (u64::MAX, usize::MAX, 1);
         let mut below = 0;
         // What an extra test costs, against imbalance: it lengthens the program and some path.
         let penalty = whole / 8 + 1;
         for at in 1..pieces.len() {
             below += pieces[at - 1].weight;
-            let broken = u64::from(holes[at - 1]) + u64::from(holes[at]);
+            let before = hole;
+            hole = is_hole(at, before);
+            let broken = u64::from(before) + u64::from(hole);
             let skew = below.abs_diff(whole - below);
             let middle = at.abs_diff(pieces.len() / 2);
             best = best.min((skew + broken * penalty, middle, at));
@@ -250,18 +265,14 @@ impl Line<'_> {
     }
 }
 
-/// Which single values one equality test picks out of a stretch that is otherwise one, no two adjacent.
-fn holes(len: usize, single: impl Fn(usize) -> bool, target: impl Fn(usize) -> Ref) -> Vec<bool> {
-    let mut holes = vec![false; len + 1];
-    for i in 1..len.saturating_sub(1) {
-        holes[i] = !holes[i - 1] && single(i) && target(i - 1) == target(i + 1);
-    }
-    holes
-}
-
-/// How many tests a line takes.
+/// How many tests a line takes: those between its pieces, less one for each single value that an equality test picks
+/// out of a stretch that is otherwise one, no two adjacent.
 pub(super) fn cost(segments: &[(u32, Ref)]) -> usize {
-    let single = |i: usize| segments[i + 1].0 - segments[i].0 == 1;
-    let holes = holes(segments.len(), single, |i| segments[i].1);
-    segments.len() - 1 - holes.iter().filter(|h| **h).count()
+    let mut cost = segments.len() - 1;
+    let mut hole = false;
+    for around in segments.windows(3) {
+        hole = !hole && around[2].0 - around[1].0 == 1 && around[0].1 == around[2].1;
+        cost -= usize::from(hole);
+    }
+    cost
 }

@@ -6,7 +6,8 @@
 //! lead to one place, so the tree is the best of this kind, not of all.
 //!
 //! What is never asked about need not be told apart well: neighbouring pieces that are not hot are one item
-//! here, and [`Tree::Rest`] leaves them to the quick way.
+//! here, and [`Tree::Rest`] leaves them to the quick way. A stretch without any weight is one item with the single
+//! value that follows it.
 
 use super::line::{Line, Piece};
 use crate::diagram::Ref;
@@ -40,12 +41,14 @@ enum Choice {
     Cut(u8),
 }
 
-/// A piece, or neighbouring pieces that are not hot.
+/// A piece, or neighbouring pieces that are not hot, or a single value with the stretch without weight before it.
 struct Item {
     pieces: Range<usize>,
     weight: u64,
     /// The target, if there is but one.
     target: Option<Ref>,
+    /// Where the stretch before a single value leads, which is there when the value is gone.
+    before: Option<Ref>,
     hot: bool,
     single: bool,
 }
@@ -55,7 +58,7 @@ struct Item {
 /// there are too many items.
 pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize) -> Option<Tree> {
     let pieces = line.pieces();
-    let mut hot: Vec<usize> = (0..pieces.len()).filter(|&i| pieces[i].hot).collect();
+    let mut hot: Vec<usize> = (0..pieces.len()).filter(|&i| pieces[i].hot && pieces[i].weight > 0).collect();
     if hot.len() > most {
         hot.sort_unstable_by_key(|&i| (std::cmp::Reverse(pieces[i].weight), i));
         hot.truncate(most);
@@ -89,7 +92,7 @@ pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize) -> Option<Tree> {
     table.from = vec![0; len * table.deep * (len + 1)];
     table.upto = vec![0; (len + 1) * table.deep * len];
     table.choices = vec![Choice::Done; len * table.deep * (len + 1)];
-    for wide in 2..=len {
+    for wide in 1..=len {
         for start in 0..=len - wide {
             table.fill(start, start + wide);
         }
@@ -99,18 +102,27 @@ pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize) -> Option<Tree> {
 
 /// Every hot piece by itself, what lies between two as one.
 fn items(pieces: &[Piece], hot: &[usize]) -> Vec<Item> {
-    let mut items = Vec::with_capacity(hot.len() * 2 + 1);
+    let mut items: Vec<Item> = Vec::with_capacity(hot.len() * 2 + 1);
     let mut push = |range: Range<usize>, hot: bool| {
         let Some(first) = pieces[range.clone()].first() else { return };
         let alone = range.len() == 1;
         let weight: u64 = pieces[range.clone()].iter().map(|p| p.weight).sum();
-        items.push(Item {
-            weight: if hot { weight } else { weight / COLD },
-            target: alone.then_some(first.target),
-            single: hot && first.start == first.end,
-            hot,
-            pieces: range,
-        });
+        let single = hot && first.start == first.end;
+        match items.last_mut() {
+            // Its other side is as good a place for a cut.
+            Some(last) if single && !last.hot && last.weight == 0 && last.target.is_some() => {
+                let pieces = last.pieces.start..range.end;
+                *last = Item { pieces, weight, target: None, before: last.target, hot, single };
+            }
+            _ => items.push(Item {
+                weight: if hot { weight } else { weight / COLD },
+                target: alone.then_some(first.target),
+                before: None,
+                single,
+                hot,
+                pieces: range,
+            }),
+        }
     };
     let mut next = 0;
     for &i in hot {
@@ -151,9 +163,20 @@ struct Left {
 
 impl Left {
     fn add(&mut self, item: &Item) {
-        self.same &= item.target.is_some() && (self.target.is_none() || self.target == item.target);
-        self.target = item.target;
+        self.add_target(item.target);
         self.cold &= !item.hot;
+    }
+
+    /// What an item leaves whose value is gone.
+    fn add_without_value(&mut self, item: &Item) {
+        if item.before.is_some() {
+            self.add_target(item.before);
+        }
+    }
+
+    fn add_target(&mut self, target: Option<Ref>) {
+        self.same &= target.is_some() && (self.target.is_none() || self.target == target);
+        self.target = target;
     }
 
     /// Whether it leads to one place, or does not matter.
@@ -199,7 +222,13 @@ impl Table<'_> {
         let mut out = singles;
         out[..count].sort_unstable();
         let mut left = Left { target: None, same: true, cold: true };
-        (start..end).filter(|i| !out[..count].contains(i)).for_each(|i| left.add(&self.items[i]));
+        for i in start..end {
+            if out[..count].contains(&i) {
+                left.add_without_value(&self.items[i]);
+            } else {
+                left.add(&self.items[i]);
+            }
+        }
         for gone in (0..=count).rev() {
             let (cost, choice) = if left.is_done() {
                 (0, Choice::Done)
@@ -255,7 +284,7 @@ impl Table<'_> {
         match self.choices[self.at(start, end, gone)] {
             Choice::Done => self.rest(start, end, out),
             Choice::Equal => {
-                let hot = self.pieces[self.items[singles[gone]].pieces.start];
+                let hot = self.pieces[self.items[singles[gone]].pieces.end - 1];
                 let rest = Box::new(self.read(start, end, gone + 1));
                 Tree::Equal { value: hot.start, target: hot.target, rest }
             }
@@ -273,18 +302,15 @@ impl Table<'_> {
 
     /// What is left of a stretch that needs no more tests of hot items.
     fn rest(&self, start: usize, end: usize, out: &[usize]) -> Tree {
+        let range = self.items[start].pieces.start..self.items[end - 1].pieces.end;
+        let gone: Vec<usize> = out.iter().map(|i| self.items[*i].pieces.end - 1).collect();
+        let mut left =
+            range.clone().filter(|piece| !gone.contains(piece)).map(|piece| self.pieces[piece].target);
         // A stretch with nothing left is never reached; it leads wherever its first value did.
-        let Some(first) = (start..end).find(|i| !out.contains(i)) else {
-            return Tree::One(self.pieces[self.items[start].pieces.start].target);
-        };
-        let mut left = (start..end).filter(|i| !out.contains(i));
-        match self.items[first].target {
-            Some(target) if left.all(|i| self.items[i].target == Some(target)) => Tree::One(target),
-            _ => {
-                let range = self.items[start].pieces.start..self.items[end - 1].pieces.end;
-                let gone: Vec<usize> = out.iter().map(|i| self.items[*i].pieces.start).collect();
-                Tree::Rest(Line::without(&self.pieces[range.clone()], range.start, &gone))
-            }
+        let first = left.next().unwrap_or(self.pieces[range.start].target);
+        if left.all(|target| target == first) {
+            return Tree::One(first);
         }
+        Tree::Rest(Line::without(&self.pieces[range.clone()], range.start, &gone))
     }
 }

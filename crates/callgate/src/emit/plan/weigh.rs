@@ -100,34 +100,36 @@ impl Planner<'_> {
     fn weigh_numbers(&self, pieces: &mut [Piece]) {
         let token = self.token;
         let bitmap = self.options.target == Target::Bitmap;
-        let mut counts: Vec<(usize, u64)> = Vec::with_capacity(512);
-        let mut whole = 0_u128;
+        // By piece: how many calls it has, and how often they are made.
+        let mut counts: Vec<(u64, u64)> = vec![(0, 0); pieces.len()];
         for arch in Arch::ALL.iter().copied().filter(|a| Some(a.token()) == token) {
             let mut i = 0;
             for (nr, call) in Syscall::of_arch(arch) {
                 while pieces[i].end < nr {
                     i += 1;
                 }
-                // The kernel answers plain permissions from its cache and never runs the program for them.
-                let cached = bitmap
-                    && pieces[i].target.is_leaf()
-                    && *self.filter.leaf(pieces[i].target) == Action::ALLOW;
+                counts[i].0 += 1;
                 // Hardly any program makes x32 calls.
-                let asked = !cached && arch != Arch::X32;
-                let share = if asked { self.options.profile.weight(call) } else { 0 };
-                whole += u128::from(share);
-                counts.push((i, share));
+                if arch != Arch::X32 {
+                    counts[i].1 = counts[i].1.saturating_add(self.options.profile.weight(call));
+                }
             }
         }
-        for &(i, share) in &counts {
-            pieces[i].weight += EACH;
+        for (piece, (_, share)) in pieces.iter().zip(&mut counts) {
+            // The kernel answers plain permissions from its cache and never runs the program for them.
+            if bitmap && piece.target.is_leaf() && *self.filter.leaf(piece.target) == Action::ALLOW {
+                *share = 0;
+            }
+        }
+        let whole: u128 = counts.iter().map(|c| u128::from(c.1)).sum();
+        for (piece, &(calls, share)) in pieces.iter_mut().zip(&counts) {
+            piece.weight += EACH * calls;
             if share > 0 {
-                pieces[i].weight += part(share, whole);
+                piece.weight += part(share, whole);
             }
         }
         if bitmap {
-            pieces.iter_mut().for_each(|p| p.hot = false);
-            counts.iter().filter(|c| c.1 > 0).for_each(|&(i, _)| pieces[i].hot = true);
+            pieces.iter_mut().zip(&counts).for_each(|(p, c)| p.hot = c.1 > 0);
             // Who is killed calls once: where the program runs for nothing else, short is better than fast.
             let killed = |p: &Piece| {
                 p.target.is_leaf()

@@ -22,9 +22,10 @@ use super::report::{Report, span};
 use super::{Expect, codes};
 use crate::answer::{IfLost, OnLine};
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use crate::hash::FastMap;
 use crate::policy::{Origin, Policy, Rule};
 use callgate_abi::{Action, Arch};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// How many calls the rules and expectations of one policy may list together, groups expanded.
 const MAX_CALLS: usize = 1 << 20;
@@ -137,7 +138,7 @@ struct Resolver<'a> {
     /// How many calls have been listed.
     calls: usize,
     /// What has been reported: a rule is looked at once per call and architecture.
-    seen: HashSet<(Code, usize, u32)>,
+    seen: FastMap<(Code, usize, u32), ()>,
 }
 
 impl<'a> Resolver<'a> {
@@ -154,7 +155,7 @@ impl<'a> Resolver<'a> {
             expects: Vec::new(),
             on_lines: Vec::new(),
             calls: 0,
-            seen: HashSet::new(),
+            seen: FastMap::default(),
         }
     }
 
@@ -172,13 +173,13 @@ impl<'a> Resolver<'a> {
     }
 
     fn origin(&self, loc: Loc) -> Origin {
-        let line = self.source.position(loc.start as usize).0;
+        let line = self.source.line_of(loc.start as usize);
         Origin { file: Some(self.source.name().clone()), line: u32::try_from(line).unwrap_or(0), path: None }
     }
 
     /// Whether this is the first time that `code` is found at `loc`.
     fn first(&mut self, code: Code, loc: Loc) -> bool {
-        self.seen.insert((code, self.file, loc.start))
+        self.seen.insert((code, self.file, loc.start), ()).is_none()
     }
 
     fn error(&mut self, code: Code, loc: Loc, message: impl Into<String>) {

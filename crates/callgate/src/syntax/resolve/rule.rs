@@ -63,6 +63,9 @@ impl Resolver<'_> {
 
     /// Members by condition, those without one first (none at all: an empty list of them).
     fn by_condition(&self, members: Vec<Member>) -> Vec<(Option<Part>, Vec<Call>)> {
+        if members.iter().all(|m| m.when.is_none()) {
+            return vec![(None, members.into_iter().map(|m| m.call).collect())];
+        }
         let mut all: Vec<(Option<Part>, Vec<Call>)> = Vec::new();
         let (always, sometimes): (Vec<_>, Vec<_>) = members.into_iter().partition(|m| m.when.is_none());
         if !always.is_empty() || sometimes.is_empty() {
