@@ -87,6 +87,57 @@ fn localize(action: Action, arch: Option<Arch>) -> Action {
     }
 }
 
+/// Numbers that a rule speaks about.
+#[derive(Clone, Copy)]
+struct Span {
+    first: u32,
+    last: u32,
+    rule: u32,
+    /// Whether it is all numbers because the rule names none.
+    is_any: bool,
+}
+
+impl Span {
+    /// The numbers of a range or of `any`; calls with names have none here.
+    fn of(call: &Call, rule: u32) -> Option<Span> {
+        match call {
+            Call::Any => Some(Span { first: 0, last: u32::MAX, rule, is_any: true }),
+            Call::Numbers(range) if !range.is_empty() => {
+                Some(Span { first: *range.start(), last: *range.end(), rule, is_any: false })
+            }
+            Call::Numbers(_) | Call::Named(_) => None,
+        }
+    }
+}
+
+/// The spans over a number, for one number after another: every span is looked at where it begins and ends, and not
+/// at all numbers.
+struct Sweep {
+    /// In order of their beginnings.
+    spans: Vec<Span>,
+    next: usize,
+    open: Vec<Span>,
+}
+
+impl Sweep {
+    fn over(mut spans: Vec<Span>) -> Sweep {
+        spans.sort_by_key(|s| s.first);
+        Sweep { spans, next: 0, open: Vec::new() }
+    }
+
+    /// The spans over `nr`, which is not below the numbers asked for before.
+    fn at(&mut self, nr: u32) -> &[Span] {
+        self.open.retain(|s| s.last >= nr);
+        while let Some(span) = self.spans.get(self.next).filter(|s| s.first <= nr) {
+            if span.last >= nr {
+                self.open.push(*span);
+            }
+            self.next += 1;
+        }
+        &self.open
+    }
+}
+
 struct Lowering<'a, L, F> {
     policy: &'a Policy,
     store: Store,
@@ -116,28 +167,31 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
     fn foreign(&mut self) -> Result<Ref, TooLarge> {
         let policy = self.policy;
         let bad = self.leaf(None, Decided::BadArch);
+        let mut spans: Vec<Span> = Vec::new();
+        for (i, rule) in policy.foreign.iter().enumerate() {
+            spans.extend(rule.calls.iter().filter_map(|call| Span::of(call, i as u32)));
+        }
         let mut cuts = vec![0];
-        for call in policy.foreign.iter().flat_map(|r| &r.calls) {
-            if let Call::Numbers(range) = call {
-                cuts.push(*range.start());
-                cuts.extend(range.end().checked_add(1));
-            }
+        for span in &spans {
+            cuts.push(span.first);
+            cuts.extend(span.last.checked_add(1));
         }
         cuts.sort_unstable();
         cuts.dedup();
+        let mut sweep = Sweep::over(spans);
         let mut segments: Vec<(u32, Ref)> = Vec::with_capacity(cuts.len());
+        let mut rules: Vec<u32> = Vec::new();
         for nr in cuts {
+            let here = sweep.at(nr);
+            self.store.spend(here.len() as u64)?;
+            rules.clear();
+            rules.extend(here.iter().map(|span| span.rule));
+            rules.sort_unstable();
+            rules.dedup();
             let mut made = bad;
-            for (i, rule) in policy.foreign.iter().enumerate().rev() {
-                let matches = |c: &Call| match c {
-                    Call::Any => true,
-                    Call::Named(_) => false,
-                    Call::Numbers(range) => range.contains(&nr),
-                };
-                if rule.calls.iter().any(matches) {
-                    let action = self.leaf(None, Decided::Foreign(i as u32));
-                    made = self.condition(FOREIGN, &rule.when, action, made)?;
-                }
+            for &i in rules.iter().rev() {
+                let action = self.leaf(None, Decided::Foreign(i));
+                made = self.condition(FOREIGN, &policy.foreign[i as usize].when, action, made)?;
             }
             if segments.last().is_none_or(|last| last.1 != made) {
                 segments.push((nr, made));
@@ -169,21 +223,15 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         }
         // Single numbers with the rules that name them, and rules that cover whole ranges.
         let points = points(policy, &listed);
-        let mut ranges: Vec<(u32, u32, u32)> = Vec::new();
+        let mut spans: Vec<Span> = Vec::new();
         for (i, rule) in policy.rules.iter().enumerate() {
-            for call in &rule.calls {
-                match call {
-                    Call::Any => ranges.push((0, u32::MAX, i as u32)),
-                    Call::Numbers(range) if range.is_empty() => {}
-                    Call::Numbers(range) => ranges.push((*range.start(), *range.end(), i as u32)),
-                    Call::Named(_) => {}
-                }
-            }
+            spans.extend(rule.calls.iter().filter_map(|call| Span::of(call, i as u32)));
         }
-        for &(lo, hi, _) in &ranges {
-            cuts.push(lo);
-            cuts.extend(hi.checked_add(1));
+        for span in &spans {
+            cuts.push(span.first);
+            cuts.extend(span.last.checked_add(1));
         }
+        let mut sweep = Sweep::over(spans);
         cuts.sort_unstable();
         cuts.dedup();
 
@@ -202,15 +250,16 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
                 next_point += 1;
                 behind_point = nr.checked_add(1);
             }
-            if !ranges.is_empty() {
+            let spans = sweep.at(nr);
+            if !spans.is_empty() {
+                self.store.spend(spans.len() as u64)?;
                 let is_listed = listed.contains(&arch);
-                rules.extend(ranges.iter().filter(|r| (r.0..=r.1).contains(&nr)).map(|r| r.2).filter(|&i| {
+                // Where the architecture is not listed, only rules that name the number speak about it.
+                rules.extend(spans.iter().filter(|s| is_listed || !s.is_any).map(|s| s.rule).filter(|&i| {
                     let rule = &policy.rules[i as usize];
-                    let here = rule.arches.is_empty()
+                    rule.arches.is_empty()
                         || rule.arches.contains(&arch)
-                        || (!is_listed && rule.arches.iter().any(|a| a.token() == token));
-                    here && (is_listed
-                        || rule.calls.iter().any(|c| matches!(c, Call::Numbers(r) if r.contains(&nr))))
+                        || (!is_listed && rule.arches.iter().any(|a| a.token() == token))
                 }));
                 rules.sort_unstable();
                 rules.dedup();

@@ -29,6 +29,10 @@ pub struct Options {
     pub endian: Option<Endian>,
 }
 
+/// The longest text that is assembled, in bytes: a program of 4,096 instructions has less than a quarter of it, and
+/// what is kept of each word is a multiple of its letters.
+pub(in crate::program) const MAX_TEXT: usize = 2 << 20;
+
 /// Assembles a text, or reports everything that is wrong with it. Whether the kernel would take the
 /// program is for [`Code::check`] to say.
 ///
@@ -50,6 +54,10 @@ pub struct Options {
 /// assert_eq!(errors[0].to_string(), "2:4: `A` does not hold `arch` here but `nr`");
 /// ```
 pub fn assemble(text: &str, options: &Options) -> Result<Code, Vec<Error>> {
+    if text.len() > MAX_TEXT {
+        let what = format!("the text is larger than {} MiB, which no program's is", MAX_TEXT >> 20);
+        return Err(vec![Error::at(1, 1, what)]);
+    }
     let (lexemes, mut errors) = lex::lex(text);
     let tree = parse::parse(&lexemes, &mut errors);
     let code = encode::encode(&tree, options, &mut errors);

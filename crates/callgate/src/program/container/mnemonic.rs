@@ -4,7 +4,7 @@
 
 use super::write::whole;
 use crate::program::Code;
-use crate::program::asm::Error;
+use crate::program::asm::{Error, MAX_TEXT};
 use crate::program::check::is_conditional;
 use callgate_abi::Insn;
 use callgate_abi::insn::op;
@@ -105,6 +105,10 @@ pub(super) fn is_line(line: &str) -> bool {
 
 /// Reads a program.
 pub(super) fn assemble(text: &str) -> Result<Vec<Insn>, Vec<Error>> {
+    if text.len() > MAX_TEXT {
+        let what = format!("the text is larger than {} MiB, which no program's is", MAX_TEXT >> 20);
+        return Err(vec![Error::at(1, 1, what)]);
+    }
     let text = without_comments(text);
     let (mut statements, mut errors) = (Vec::new(), Vec::new());
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
