@@ -15,6 +15,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("programs against libseccomp's", &["xtask", "conform", "--count", "300"]),
     ("libseccomp's own tests", SUITE),
     ("libseccomp's own tests under valgrind", VALGRIND),
+    ("libseccomp's own tests on this kernel", LIVE),
     ("tables against other people's", &["xtask", "crosscheck"]),
     ("what is published", &["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"]),
     ("the book", &["xtask", "book"]),
@@ -33,6 +34,9 @@ const VALGRIND: &[&str] = &[
     "--batches",
     "01-sim-allow,16-sim-arch_basic,43-sim-a2_order",
 ];
+
+const LIVE: &[&str] =
+    &["xtask", "conform", "--suite", "--optional", "--kinds", "live,python-live", "--stock", "newest"];
 
 /// Runs every step; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {

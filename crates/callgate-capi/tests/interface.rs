@@ -210,6 +210,43 @@ fn several_rules_of_one_call_are_listed_as_one_tree() {
 
 /// Where libseccomp's tree would give a call an action that no matching rule has, the program does not, and the text
 /// says what the program does.
+/// Two bounds with one high half meet in its test: what the tighter one does stands there, on either side.
+#[test]
+fn the_tighter_of_two_bounds_decides_at_the_high_half() {
+    const LE: u32 = 3;
+    const LT: u32 = 2;
+    for (first, second, decides) in
+        [((LT, 3, 4), (LE, 1, 5), 5), ((LE, 1, 5), (LT, 3, 4), 5), ((LT, 3, 4), (LT, 7, 5), 4)]
+    {
+        let ctx = Context::new(ALLOW);
+        for (op, value, number) in [first, second] {
+            assert_eq!(ctx.add(errno(number), 9, &[compare(3, op, value, 0)]), 0);
+        }
+        let text = ctx.text();
+        let after = text.split("if ($a3.hi32 == 0)").nth(1).unwrap_or_default();
+        let other = after.split("\n        else\n").nth(1).unwrap_or_default();
+        assert!(other.trim_start().starts_with(&format!("action ERRNO({decides});")), "{text}");
+    }
+}
+
+/// Of few calls none has a longer way than in the library's row, which priorities order.
+#[test]
+fn few_calls_are_asked_for_in_order_of_priority() {
+    use callgate::{Program, SeccompData, abi::Endian};
+    let ctx = Context::new(KILL);
+    for nr in [1, 5, 9, 20] {
+        assert_eq!(ctx.add(ALLOW, nr, &[]), 0);
+    }
+    // SAFETY: a live context.
+    assert_eq!(unsafe { seccomp_syscall_priority(ctx.0, 9, 3) }, 0);
+    let program = Program::from_bytes(&ctx.program(), Endian::Little).unwrap();
+    let steps = |nr| program.run(&SeccompData { nr, arch: X86_64, ip: 0, args: [0; 6] }).steps;
+    // The architecture, the number, what is beyond the numbers, and the return: five beside the row's own.
+    for (place, nr) in [9, 1, 5, 20].into_iter().enumerate() {
+        assert!(steps(nr) as usize <= 5 + place + 1, "call {nr}: {}", steps(nr));
+    }
+}
+
 #[test]
 fn the_text_is_true_where_a_shared_tree_is_not() {
     let ctx = Context::new(ALLOW);

@@ -2,7 +2,7 @@
 //! what a program does.
 
 use callgate::abi::Endian;
-use callgate::emit::{Options, Profile, Target};
+use callgate::emit::{Bound, Options, Profile, Target};
 use callgate::{Arch, Filter, Policy, Program, SeccompData, Syscall};
 
 fn filter(text: &str) -> Filter {
@@ -122,6 +122,67 @@ fn large_counts_are_proportions_too() {
                 )
             };
             assert_eq!(of(large, small).insns(), of(4, 1).insns());
+        }
+    }
+}
+
+/// Tests of numbers that a call may take in a tree of `leaf` calls a leaf, the highest number first: those of the halves
+/// above it, and its place in the leaf.
+fn tests_in_tree(calls: &[u32], leaf: usize, nr: u32) -> usize {
+    let mut whole = leaf;
+    while whole < calls.len() {
+        whole *= 2;
+    }
+    let (mut calls, mut tests) = (calls, 0);
+    while whole > leaf {
+        whole /= 2;
+        if calls.len() > whole {
+            tests += 1;
+            calls = if nr > calls[whole] { &calls[..whole] } else { &calls[whole..] };
+        }
+    }
+    tests + calls.iter().position(|call| *call == nr).map_or(calls.len(), |place| place + 1)
+}
+
+/// Whichever calls there are, and whatever happens to them, no way is longer than the one it is held against.
+#[test]
+fn no_way_is_longer_than_its_bound() {
+    let token = Arch::X86.token();
+    let mut state = 7_u64;
+    let mut below = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    for round in 0..200 {
+        let mut calls: Vec<u32> = (0..1 + below(30)).map(|_| u32::try_from(below(60)).unwrap()).collect();
+        calls.sort_unstable_by(|a, b| b.cmp(a));
+        calls.dedup();
+        let actions = ["allow", "log", "errno(1)", "errno(2)"];
+        let kinds = 1 + below(4);
+        let rules: String = calls
+            .iter()
+            .map(|nr| format!("{} {nr}\n", actions[usize::try_from(below(kinds)).unwrap()]))
+            .collect();
+        let filter = filter(&format!("arch x86\ndefault kill\n{rules}"));
+        let mut row: Vec<(u32, u32)> = calls.iter().map(|nr| (token, *nr)).collect();
+        let tree = row.clone();
+        row.rotate_left(calls.len() / 2);
+        for (bound, in_row) in [(Bound::Row(&row), true), (Bound::Leaves(&tree, 4), false)] {
+            let options = Options { target: Target::Even, bit_tests: false, bound, ..Options::default() };
+            let program = filter.emit_with(&options).unwrap();
+            for nr in 0..64 {
+                let most = if in_row {
+                    row.iter().position(|call| call.1 == nr).map_or(row.len(), |place| place + 1)
+                } else {
+                    tests_in_tree(&calls, 4, nr)
+                };
+                // The architecture loaded and tested, the number loaded, and the return.
+                let steps = program.run(&SeccompData { nr, arch: token, ip: 0, args: [0; 6] }).steps as usize;
+                assert!(
+                    steps <= most + 4,
+                    "round {round}, {bound:?}, call {nr}: {steps} for {most}:\n{rules}"
+                );
+            }
         }
     }
 }

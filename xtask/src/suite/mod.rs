@@ -26,8 +26,8 @@ usage: cargo xtask conform --suite [--source DIR] [--kinds KIND,...] [--batches 
   --kinds KIND,... basic, sim, bpf-sim, bpf-sim-fuzz, bpf-valgrind, live, python,
                    python-live; without it basic, sim and live. sim is bpf-sim with the checks made here: the same cases in seconds
   --batches NAME,... of kinds that the suite's own script runs, only these of its files
-  --stock VERSION  of the stock libraries, built from the source tree and as packaged, only this one; otherwise the
-                   tests are run with each, and sequences with the newest
+  --stock VERSION  of the stock libraries, built from the source tree and as packaged, only this one, or only the
+                   `newest`; otherwise the tests are run with each, and sequences with the newest
   --optional       without the source package say so, and count as passed: nothing was run
   --executed       also what both libraries' programs execute for the tests' filters: ours never more
   --sequences N    also N generated sequences of API calls on both libraries
@@ -90,7 +90,9 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         Ok(packaged) => stock.push(packaged),
         Err(reason) => eprintln!("no packaged library to compare with: {reason}"),
     }
-    if let Some(version) = &asked.stock {
+    if asked.stock.as_deref() == Some("newest") {
+        stock.drain(..stock.len() - 1);
+    } else if let Some(version) = &asked.stock {
         stock.retain(|library| library.version == *version);
     }
     let newest = stock.last().ok_or("no stock library of the version that --stock asks for")?.name.clone();
