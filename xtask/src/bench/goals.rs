@@ -144,6 +144,6 @@ fn against(
 }
 
 /// The geometric mean.
-fn mean(ratios: &[f64]) -> f64 {
+pub(super) fn mean(ratios: &[f64]) -> f64 {
     (ratios.iter().map(|r| r.ln()).sum::<f64>() / ratios.len() as f64).exp()
 }

@@ -66,6 +66,20 @@ pub(super) fn print() -> Result<()> {
     let profile = profile::print()?;
     println!();
     let mut sheet = Sheet::default();
+    for row in &rows {
+        let theirs = [row.linear, row.tree].into_iter().flatten().min();
+        if let Some((ours, theirs)) = row.compile.zip(theirs) {
+            let part = ours as f64 / theirs as f64;
+            sheet.line(
+                &row.subject.name,
+                "compiled and proved, of libseccomp's faster",
+                part,
+                Limit::Most(1.0),
+            );
+        } else {
+            println!("{:<7} {:<12} libseccomp has no words for it", "-", row.subject.name);
+        }
+    }
     let row = |name: &str| rows.iter().find(|row| row.subject.name == name);
     for (name, part) in PARTS {
         match row(name).and_then(Row::part) {
