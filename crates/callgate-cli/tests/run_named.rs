@@ -81,6 +81,14 @@ fn the_call_its_arguments_and_callers() {
         assert!(said.contains("kill.cg:3") && said.contains("to allow: "), "{said}");
         assert!(!cfg!(target_arch = "x86_64") || said.contains("< work (dies.c:5)"), "{said}");
     }
+    // Of children it is said how to find out.
+    let output = nobody.run(&[&policy, "--", "sh", "-c", "\"$0\"; exit $?", &program]);
+    assert_eq!(output.status.code(), Some(159), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(
+        said.contains("sh: exited with status 159: so do shells end") && said.contains("run --report`"),
+        "{said}"
+    );
     // Unwatched it is known which there are.
     let output = nobody.run(&["--no-trace", &policy, "--", &program]);
     let few = "the filter did not let it make a call, dup3, or one of another architecture; `callgate run --trace` says";
@@ -135,7 +143,7 @@ fn programs_that_look_for_leaks_are_left_alone() {
         #include <stdio.h>
         #include <stdlib.h>
         #include <unistd.h>
-        static void leave(int signal) { exit(signal); }
+        static void leave(int signal) { _exit(signal); }
         int main(int argc, char **argv) {
             if (argc > 1) {
                 signal(SIGTERM, leave);
@@ -171,7 +179,7 @@ fn programs_that_look_for_leaks_are_left_alone() {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(15), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(15), "{:?}: {}", output.status, stderr(&output));
 }
 
 /// Terminals, job control and signals are the command's, watched or not.
@@ -200,11 +208,12 @@ fn it_stops_and_continues_with_its_command() {
     let signal = |name: &str, pid: String| {
         assert!(Command::new("kill").args(["-s", name, "--", &pid]).status().unwrap().success());
     };
-    signal("TSTP", format!("-{pid}"));
+    // To callgate alone, which passes it on: of a signal to the group there would be two.
+    signal("TSTP", pid.to_string());
     until(&['T']);
     signal("CONT", format!("-{pid}"));
     until(&['S', 'R']);
-    signal("INT", format!("-{pid}"));
+    signal("INT", pid.to_string());
     assert_eq!(child.wait().unwrap().signal(), Some(2));
 }
 

@@ -72,7 +72,7 @@ impl Stacks {
         let mut stack = vec![0; DEPTH];
         let len = Live(tid).read(point.sp, &mut stack);
         stack.truncate(len);
-        let addresses = self.addresses(pid, point, &stack);
+        let addresses = self.addresses(pid, tid, point, &stack);
         self.processes.get(&pid).map_or_else(Vec::new, |process| process.frames(&addresses))
     }
 
@@ -91,14 +91,15 @@ impl Stacks {
         self.processes.remove(&pid);
     }
 
-    fn addresses(&mut self, pid: i32, point: Point, stack: &[u8]) -> Vec<u64> {
-        let unwind = |stacks: &mut Stacks| stacks.process(pid).map(|process| process.unwind(point, stack));
+    fn addresses(&mut self, pid: i32, tid: i32, point: Point, stack: &[u8]) -> Vec<u64> {
+        let unwind =
+            |stacks: &mut Stacks| stacks.process(pid, tid).map(|process| process.unwind(point, stack));
         let mut addresses = unwind(self).unwrap_or_default();
         // Something has been loaded since.
         let known = |process: &Process, address: &u64| process.maps.at(*address).is_some();
         if let Some(process) = self.processes.get(&pid)
             && !addresses.iter().all(|a| known(process, a))
-            && let Some(maps) = Maps::of(pid)
+            && let Some(maps) = Maps::of(tid)
             && !maps.is_empty()
         {
             self.forget(pid);
@@ -107,14 +108,15 @@ impl Stacks {
         addresses
     }
 
-    fn process(&mut self, pid: i32) -> Option<&Process> {
+    /// What a process executes, as this thread of it tells: the first may have ended.
+    fn process(&mut self, pid: i32, tid: i32) -> Option<&Process> {
         if !self.processes.contains_key(&pid) {
             // One that has ended has no mappings.
-            let maps = Maps::of(pid).filter(|maps| !maps.is_empty())?;
+            let maps = Maps::of(tid).filter(|maps| !maps.is_empty())?;
             if self.processes.len() >= PROCESSES {
                 self.processes.clear();
             }
-            let process = self.read(maps, Path::new(&format!("/proc/{pid}/root")));
+            let process = self.read(maps, Path::new(&format!("/proc/{tid}/root")));
             self.processes.insert(pid, process);
         }
         self.processes.get(&pid)

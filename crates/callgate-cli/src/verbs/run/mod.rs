@@ -63,7 +63,22 @@ pub(crate) fn run(args: &Run, say: &Say) -> Outcome {
         );
         say.error(&format!("{name}: {outcome}: {why}"));
     }
+    hint(&filter, outcome, args, say);
     outcome.pass_on()
+}
+
+/// What shells make of the end of what they run by `SIGSYS`.
+const AS_SHELLS_TELL: u8 = 159;
+
+/// Where it looks as if the filter killed a child of the command: how that is found out.
+fn hint(filter: &Filter, outcome: spawn::Outcome, args: &Run, say: &Say) {
+    if outcome == spawn::Outcome::Exited(AS_SHELLS_TELL) && deadly(filter).next().is_some() {
+        let name = args.command[0].display();
+        say.error(&format!(
+            "{name}: {outcome}: so do shells end when SIGSYS has killed what they run; `callgate run --report` \
+             names the calls of children, too"
+        ));
+    }
 }
 
 /// The policy in force.

@@ -4,7 +4,7 @@
 //! where nothing comes of it, or where it could make a difference: not to programs that look for their own leaks at the
 //! end, for which they trace themselves.
 
-use super::{deadly, kills, unknown};
+use super::{deadly, hint, kills, unknown};
 use crate::args::Run;
 use crate::callers::{Callers, traces_itself};
 use crate::failure::{Failure, Outcome};
@@ -69,5 +69,6 @@ pub(super) fn run(args: &Run, input: &Input, filter: &Filter, command: Command<'
         });
         say.error(&format!("{name}: {outcome}: {why}"));
     }
+    hint(filter, outcome, args, say);
     outcome.pass_on()
 }
