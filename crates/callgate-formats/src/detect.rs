@@ -175,6 +175,9 @@ fn json_like(text: &str, path: Option<&Path>) -> Option<Detected> {
         };
     };
     let at = At::root(&root, Keys::AnyCase);
+    if at.has("ociVersion") {
+        return found(Format::Oci, "it has ociVersion, as a bundle's config.json");
+    }
     if at.get("linux").is_some_and(|l| l.has("seccomp")) {
         return found(Format::Oci, "it has linux.seccomp, as a bundle's config.json");
     }

@@ -3,12 +3,15 @@
 use crate::place::{Error, Place};
 use crate::tree::{MAX_BYTES, MAX_DEPTH, Member, Node, Value};
 
+/// How many values a file may have: a value takes a multiple of its letters.
+const MAX_NODES: usize = 1 << 20;
+
 /// Parses one JSON document (RFC 8259).
 pub(crate) fn parse(text: &str) -> Result<Node, Error> {
     if text.len() > MAX_BYTES {
         return Err(Error::new(Place::default(), format!("the file is larger than {} MiB", MAX_BYTES >> 20)));
     }
-    let mut parser = Parser { text, at: 0, line: 1, column: 1, counted: 0 };
+    let mut parser = Parser { text, at: 0, line: 1, column: 1, counted: 0, nodes: 0 };
     parser.blanks();
     let node = parser.value(0)?;
     parser.blanks();
@@ -26,6 +29,8 @@ struct Parser<'a> {
     line: u32,
     column: u32,
     counted: usize,
+    /// How many values there have been.
+    nodes: usize,
 }
 
 impl Parser<'_> {
@@ -73,6 +78,10 @@ impl Parser<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Node, Error> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(self.error(format!("more than {MAX_NODES} values")));
+        }
         let (line, column) = self.position();
         let value = match self.peek() {
             Some(b'{') => Value::Object(self.object(depth)?),

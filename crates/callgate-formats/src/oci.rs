@@ -12,7 +12,8 @@ use callgate::Arch;
 /// in its own way.
 pub(crate) fn read(text: &str, format: Format, options: &Options) -> Result<Import, Error> {
     let root = json::parse(text)?;
-    let bundle = At::root(&root, Keys::AnyCase).has("linux");
+    let at = At::root(&root, Keys::AnyCase);
+    let bundle = at.has("linux") || at.has("ociVersion");
     match options.runtime {
         _ if bundle => read_oci(&root, format, options),
         Some(Runtime::Docker) => docker::read(&root, format, options),
@@ -28,6 +29,8 @@ pub(crate) fn read(text: &str, format: Format, options: &Options) -> Result<Impo
     }
 }
 
+const UNFILTERED: &str = "the bundle has no linux.seccomp: its process runs unfiltered";
+
 fn read_oci(root: &Node, format: Format, options: &Options) -> Result<Import, Error> {
     let mut collect = Collect::new(options);
     // The runtimes that are not written in Go match keys exactly.
@@ -39,13 +42,12 @@ fn read_oci(root: &Node, format: Format, options: &Options) -> Result<Import, Er
     let root = At::root(root, keys);
     let linux = root.get("linux");
     let profile = match &linux {
+        None if root.has("ociVersion") => return Err(root.problem(UNFILTERED).into()),
         None => profile::decode(&root, &dialect, &mut collect)?,
         Some(linux) => match linux.get("seccomp") {
             Some(seccomp) => profile::decode(&seccomp, &dialect, &mut collect)?,
             None => {
-                return Err(linux
-                    .problem("the bundle has no linux.seccomp: its process runs unfiltered")
-                    .into());
+                return Err(linux.problem(UNFILTERED).into());
             }
         },
     };

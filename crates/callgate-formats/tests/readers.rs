@@ -234,6 +234,9 @@ fn what_runtimes_refuse() {
     let notify = r#"{"defaultAction": "SCMP_ACT_NOTIFY", "syscalls": []}"#;
     assert!(error(notify, Format::Oci, &x86()).contains("the default action cannot be"));
     assert!(error(r#"{"linux": {}}"#, Format::Oci, &x86()).contains("runs unfiltered"));
+    assert!(
+        error(r#"{"ociVersion": "1.0.2", "process": {}}"#, Format::Oci, &x86()).contains("runs unfiltered")
+    );
 }
 
 #[test]
