@@ -41,7 +41,11 @@ mod found {
                 self.0.clear();
             }
             let known = self.0.get(&pid).map(|(_, space)| &**space);
-            if let Some(space) = Space::new_of(pid, known) {
+            let explained =
+                |space: &Space| space.explains(&first.point.ip.to_ne_bytes()) && space.explains(&first.stack);
+            if !known.is_some_and(explained)
+                && let Some(space) = Space::new_of(pid, known)
+            {
                 self.0.insert(pid, (program.clone(), Arc::new(space)));
             }
             let space = self.0.get(&pid).map(|(_, space)| space.clone());

@@ -27,6 +27,13 @@ impl Space {
         Some(Space { maps, root })
     }
 
+    /// Whether something was mapped then wherever the numbers on a stack may point to: what is executed is still the same, as
+    /// far as that stack shows. Small numbers, and those that no address is, point nowhere.
+    pub fn explains(&self, stack: &[u8]) -> bool {
+        let numbers = stack.chunks_exact(8).filter_map(|bytes| bytes.first_chunk());
+        numbers.map(|bytes| u64::from_ne_bytes(*bytes)).all(|number| self.maps.explains(number))
+    }
+
     /// Where its files are found.
     pub(super) fn root(&self) -> PathBuf {
         match &self.root {
