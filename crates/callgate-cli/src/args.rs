@@ -139,7 +139,8 @@ fn arch(name: &str) -> Result<Arch, String> {
         let names: Vec<_> = Arch::ALL.iter().map(|a| a.name()).collect();
         let near = callgate::nearest(name, names.iter().copied());
         let near = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
-        format!("no such architecture{near}; there are {}", names.join(", "))
+        let there = if near.is_empty() { "; there are" } else { " There are" };
+        format!("no such architecture{near}{there} {}", names.join(", "))
     })
 }
 

@@ -13,6 +13,7 @@ mod help;
 mod input;
 mod live;
 mod output;
+mod random;
 mod report;
 mod say;
 mod screen;
@@ -22,6 +23,7 @@ mod verbs;
 use args::{Cli, Verb};
 use clap::CommandFactory;
 use failure::Failure;
+use std::io::Write;
 use std::process::ExitCode;
 
 pub use help::{TOPICS, Topic};
@@ -38,12 +40,16 @@ pub fn command() -> clap::Command {
 
 /// The tool, with the arguments this process was started with; its exit status.
 pub fn main() -> ExitCode {
-    let cli = match Cli::parse_words(&argv::argv(std::env::args_os())) {
+    let words = argv::argv(std::env::args_os());
+    let cli = match Cli::parse_words(&words) {
         Ok(cli) => cli,
         Err(e) => {
             let code = if e.use_stderr() { 2 } else { 0 };
             // A closed pipe is no reason to fail: whoever read had enough.
             let _ = e.print();
+            if let Some(tip) = argv::tip(&words, &e) {
+                let _ = writeln!(std::io::stderr(), "\n  tip: {tip}");
+            }
             return ExitCode::from(code);
         }
     };

@@ -1,9 +1,11 @@
 //! Talk on stderr: errors, and diagnostics with the lines they are about.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use callgate::diagnostic::{Diagnostic, Severity};
+use callgate::diagnostic::{Diagnostic, Severity, Span};
 use clap::ValueEnum;
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// When to use colour.
@@ -101,6 +103,29 @@ impl Say {
     }
 }
 
+/// The longest line that is shown, in bytes, since a renderer takes the square of its time; and the longest message, in
+/// characters. Nobody reads more.
+const LONGEST_LINE: usize = 4096;
+const MOST_SAID: usize = 500;
+
+/// A message, shortened where it repeats something without end.
+fn clipped(message: &str) -> Cow<'_, str> {
+    match message.char_indices().nth(MOST_SAID) {
+        Some((at, _)) => format!("{}…", &message[..at]).into(),
+        None => message.into(),
+    }
+}
+
+/// The lines that spans are in, and the number of the first: a renderer goes through all it is given.
+fn window<'s>(text: &str, spans: impl Iterator<Item = &'s Span> + Clone) -> (Range<usize>, usize) {
+    let first = spans.clone().map(|s| s.start).min().unwrap_or(0).min(text.len());
+    let last = spans.map(|s| s.end).max().unwrap_or(0).clamp(first, text.len());
+    let bytes = text.as_bytes();
+    let start = bytes[..first].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let end = bytes[last..].iter().position(|b| *b == b'\n').map_or(text.len(), |at| last + at + 1);
+    (start..end, bytes[..start].iter().filter(|b| **b == b'\n').count() + 1)
+}
+
 fn render(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     render_about(diagnostic, renderer, None)
 }
@@ -112,7 +137,8 @@ fn render_about(diagnostic: &Diagnostic, renderer: &Renderer, about: Option<&str
         Severity::Note => Level::NOTE,
     };
     let code = diagnostic.code.to_string();
-    let title = level.primary_title(&diagnostic.message).id(&code);
+    let message = clipped(&diagnostic.message);
+    let title = level.primary_title(&*message).id(&code);
     let mut snippets: Vec<Snippet<'_, annotate_snippets::Annotation<'_>>> = Vec::new();
     let labels: Vec<_> = diagnostic
         .span
@@ -120,6 +146,7 @@ fn render_about(diagnostic: &Diagnostic, renderer: &Renderer, about: Option<&str
         .map(|s| (s, AnnotationKind::Primary, None))
         .chain(diagnostic.labels.iter().map(|l| (&l.span, AnnotationKind::Context, Some(l.text.as_str()))))
         .collect();
+    let mut unshown: Vec<annotate_snippets::Origin<'_>> = Vec::new();
     let mut sources: Vec<&str> = Vec::new();
     for (span, ..) in &labels {
         if !sources.contains(&&**span.source.name()) {
@@ -128,9 +155,19 @@ fn render_about(diagnostic: &Diagnostic, renderer: &Renderer, about: Option<&str
     }
     for name in sources {
         let here: Vec<_> = labels.iter().filter(|l| &**l.0.source.name() == name).collect();
-        let mut snippet = Snippet::source(here[0].0.source.text()).path(name);
+        let text = here[0].0.source.text();
+        let (lines, number) = window(text, here.iter().map(|l| l.0));
+        if text[lines.clone()].lines().any(|line| line.len() > LONGEST_LINE) {
+            let span = here[0].0;
+            let before = &text[..span.start.min(text.len())];
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+            unshown.push(annotate_snippets::Origin::path(name).line(line).char_column(column));
+            continue;
+        }
+        let mut snippet = Snippet::source(&text[lines.clone()]).line_start(number).path(name);
         for (span, kind, text) in here {
-            let annotation = kind.span(span.start..span.end);
+            let annotation = kind.span(span.start - lines.start..span.end - lines.start);
             snippet = snippet.annotation(match text {
                 Some(text) => annotation.label(*text),
                 None => annotation,
@@ -138,7 +175,7 @@ fn render_about(diagnostic: &Diagnostic, renderer: &Renderer, about: Option<&str
         }
         snippets.push(snippet);
     }
-    let mut group = Group::with_title(title).elements(snippets);
+    let mut group = Group::with_title(title).elements(snippets).elements(unshown);
     if let (None, Some(about)) = (&diagnostic.span, about) {
         group = group.element(annotate_snippets::Origin::path(about));
     }

@@ -265,3 +265,22 @@ fn words(errno: Errno, call: SeccompData) -> String {
         None => format!("errno({})", errno.0),
     }
 }
+
+/// Two inputs of which each is said what it is.
+#[test]
+fn a_format_in_front_of_a_name_is_that_inputs() {
+    let folder = Folder::new();
+    let policy = folder.file("a.txt", b"read: 1\n");
+    let list = folder.file("b.txt", b"2\nallowlist\nread\n");
+    let both =
+        ["diff", &format!("minijail:{policy}"), &format!("lxc:{list}"), "--call", "write", "-a", "x86_64"];
+    let output = callgate(&both).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    // A file that is really called so is itself.
+    let own = folder.file("lxc:c.cg", b"default kill\n");
+    let output = callgate(&["explain", &own, "read"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = callgate(&["explain", &format!("lxc:{policy}")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("expected version 1 or 2"), "{}", stderr(&output));
+}

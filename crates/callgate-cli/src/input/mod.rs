@@ -7,7 +7,7 @@ mod source;
 mod weight;
 
 pub(crate) use reading::{From, Reading, from};
-pub(crate) use source::{loader, text_of};
+pub(crate) use source::{MOST_BYTES, loader, text_of};
 
 use crate::failure::Failure;
 use crate::live;
@@ -48,6 +48,10 @@ pub(crate) enum Kind {
 impl Input {
     /// Reads what `name` stands for and reports everything that is wrong with it.
     pub(crate) fn read(name: &str, reading: &Reading, say: &Say) -> Result<Input, Failure> {
+        if let Some((from, rest)) = said_in_front(name) {
+            let own = Reading { from: Some(from), ..reading.clone() };
+            return Input::read(rest, &own, say);
+        }
         let Bytes { name, bytes, pick } = match source::open(name)? {
             Source::Bytes(bytes) => bytes,
             Source::Process { pid, tid } => return process(name, pid, tid),
@@ -271,6 +275,16 @@ impl Unread {
             Unread::Bad(failure) => failure,
         }
     }
+}
+
+/// The format that stands in front of a file's name, where one does: `minijail:old.policy`. A file that is really
+/// called so, a process, a built-in and a packaged profile are themselves.
+fn said_in_front(name: &str) -> Option<(From, &str)> {
+    let (format, rest) = name.split_once(':')?;
+    if rest.is_empty() || source::is_packaged(name) || Path::new(name).exists() {
+        return None;
+    }
+    Some((reading::from(format).ok()?, rest))
 }
 
 /// Why a file is taken for what it is, where the user said so.

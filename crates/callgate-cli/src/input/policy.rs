@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::reading::Reading;
-use super::source::{loader, names_in, read_file};
+use super::source::{loader, names_in, read_beside};
 use crate::failure::Failure;
 use crate::say::Say;
 use callgate::{Arch, Policy, syntax};
@@ -70,7 +70,7 @@ pub(super) fn foreign(
     options.runtime = reading.as_runtime;
     options.ignore_unknown = reading.ignore_unknown;
     options.open = Some(Arc::new(|path: &Path| {
-        String::from_utf8(read_file(path)?).map_err(|_| std::io::Error::other("not text"))
+        String::from_utf8(read_beside(path)?).map_err(|_| std::io::Error::other("not text"))
     }));
     options.list = Some(Arc::new(names_in));
     options.bases = reading.base.iter().map(|name| name.as_str().into()).collect();

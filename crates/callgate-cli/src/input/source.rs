@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Nothing real is larger; hostile input stops here.
-const MOST_BYTES: u64 = 32 << 20;
+pub(crate) const MOST_BYTES: u64 = 32 << 20;
 
 /// What the shown name of a built-in policy begins with; it may be typed, too.
 pub(super) const BUILT_IN: &str = "builtin:";
@@ -67,6 +67,11 @@ pub(super) fn open(name: &str) -> Result<Source, Failure> {
         }
         Err(e) => Err(Failure::input(format!("{path}: {e}"))),
     }
+}
+
+/// Whether the name is that of a profile that a distribution's package brings.
+pub(super) fn is_packaged(name: &str) -> bool {
+    PACKAGED.iter().any(|p| p.name == name)
 }
 
 /// A profile that a distribution's package brings.
@@ -150,6 +155,16 @@ pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The contents of a file that another one refers to, or that lies beside it: nobody has named it here, so that it must
+/// be a file, and not a pipe that makes callgate wait. The null device stands for an empty file, as systemd has it.
+pub(super) fn read_beside(path: &Path) -> std::io::Result<Vec<u8>> {
+    let metadata = path.metadata()?;
+    if metadata.is_file() || metadata.is_dir() || path.canonicalize()? == Path::new("/dev/null") {
+        return read_file(path);
+    }
+    Err(std::io::Error::other("is no file"))
+}
+
 /// The names of what is in a folder.
 pub(super) fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -175,7 +190,7 @@ pub(super) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> 
 pub(crate) fn loader(path: &str, from: &str) -> Result<(String, String), String> {
     let base = Path::new(from).parent().unwrap_or(Path::new(""));
     let file: PathBuf = base.join(path);
-    let bytes = read_file(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let bytes = read_beside(&file).map_err(|e| format!("{}: {e}", file.display()))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{}: not text", file.display()))?;
     Ok((plain(&file).display().to_string(), text))
 }

@@ -2,7 +2,7 @@
 
 use crate::args::Check;
 use crate::failure::{BAD_INPUT, FINDINGS, Failure, Outcome};
-use crate::input::{Input, Kind, Reading};
+use crate::input::{self, Input, Kind, Reading};
 use crate::output::{Output, print};
 use crate::report::{json, sarif, words};
 use crate::say::Say;
@@ -11,8 +11,8 @@ use callgate::diagnostic::{Code, Diagnostic, Severity, Source};
 use callgate::lint::{self, Finding, Layer, Options, Subject};
 use callgate::{Arch, Policy, syntax};
 use callgate_formats::Effect;
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// An input, and what is wrong with it.
 pub(crate) struct Checked {
@@ -324,6 +324,31 @@ fn census(checked: &[Checked], others: usize) -> String {
 
 /// The files below a directory that are policies or filters, by name; returns how many others there are.
 fn walk(dir: &Path, out: &mut Vec<String>) -> Result<usize, Failure> {
+    let (mut files, mut links) = (Vec::new(), Vec::new());
+    let mut others = walk_into(dir, &mut files, &mut links)?;
+    // A link to a file that is read anyway is no other file; one to elsewhere is, as in a Kubernetes volume.
+    let mut seen: BTreeSet<PathBuf> = files.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    for link in links {
+        let is_file = link.metadata().is_ok_and(|m| m.is_file());
+        if is_file && link.canonicalize().is_ok_and(|target| seen.insert(target)) {
+            if is_policy(&link) { files.push(link) } else { others += 1 }
+        }
+    }
+    files.sort();
+    for path in files {
+        match path.to_str() {
+            Some(name) => out.push(name.to_owned()),
+            None => {
+                let what = "its name is no UTF-8; rename it, or give what is in it as standard input";
+                return Err(Failure::input(format!("{}: {what}", path.display())));
+            }
+        }
+    }
+    Ok(others)
+}
+
+/// The same, with the links, which are not followed.
+fn walk_into(dir: &Path, files: &mut Vec<PathBuf>, links: &mut Vec<PathBuf>) -> Result<usize, Failure> {
     let mut others = 0;
     let failure = |e: std::io::Error| Failure::input(format!("{}: {e}", dir.display()));
     let mut entries =
@@ -341,9 +366,11 @@ fn walk(dir: &Path, out: &mut Vec<String>) -> Result<usize, Failure> {
             if unit.is_some_and(|unit| unit.is_file() && is_policy(unit)) {
                 continue;
             }
-            others += walk(&path, out)?;
+            others += walk_into(&path, files, links)?;
+        } else if kind.is_symlink() {
+            links.push(path);
         } else if kind.is_file() {
-            if is_policy(&path) { out.push(path.display().to_string()) } else { others += 1 }
+            if is_policy(&path) { files.push(path) } else { others += 1 }
         }
     }
     Ok(others)
@@ -353,6 +380,10 @@ fn walk(dir: &Path, out: &mut Vec<String>) -> Result<usize, Failure> {
 fn is_policy(path: &Path) -> bool {
     if path.extension().is_some_and(|e| e == "cg" || e == "bpf") {
         return true;
+    }
+    // Files without a length are the kernel's, and some of them block who reads them.
+    if !path.metadata().is_ok_and(|m| (1..=input::MOST_BYTES).contains(&m.len())) {
+        return false;
     }
     let Ok(bytes) = std::fs::read(path) else { return false };
     !bytes.is_empty() && callgate_formats::detect(Some(path), &bytes).is_some()

@@ -161,13 +161,15 @@ fn summary(report: &Report, color: bool) -> String {
     text.line("kernel", &[format!("{} on {arch}", fact("kernel.release"))]);
     let filters = match (fact("process.seccomp"), fact("process.filters")) {
         ("filtered", n) => {
-            format!("filtered already ({n} filters), so some of what follows is an outer filter's answer")
+            let filters = if n == "1" { "filter" } else { "filters" };
+            format!("filtered already ({n} {filters}), so some of what follows is an outer filter's answer")
         }
         (other, _) => other.to_owned(),
     };
     let privileges = match fact("process.cap-sys-admin") {
         "yes" => "with CAP_SYS_ADMIN",
-        _ => "without CAP_SYS_ADMIN",
+        "no" => "without CAP_SYS_ADMIN",
+        _ => "capabilities not shown",
     };
     text.line("this process", &[format!("uid {}, {privileges}", fact("process.uid")), filters]);
     for (title, group, names) in [

@@ -178,6 +178,9 @@ fn value(arch: Arch, word: &str) -> Result<u64, Failure> {
                 let why = "a filter sees the address of a text and not the text; write NULL or a number";
                 return Failure::input(format!("{part}: {why}"));
             }
+            if part.bytes().all(|b| b.is_ascii_digit()) {
+                return Failure::input(format!("{part:.40}: larger than the 64 bits of an argument"));
+            }
             let hint = match callgate::nearest(part, constant::names()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => "`callgate syscalls --constants` lists them".to_owned(),

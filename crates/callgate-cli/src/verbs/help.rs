@@ -49,6 +49,9 @@ fn unknown(topic: &str) -> Failure {
         near.dedup();
     }
     Failure::input(match &near[..] {
+        [] if callgate::Syscall::from_name(topic).is_some() => {
+            format!("{topic}: no topic but a system call; `callgate syscalls {topic}` shows it")
+        }
         [] => format!("{topic}: no such topic; `callgate help` lists them"),
         near => {
             format!("{topic}: no such topic; did you mean {}? `callgate help` lists them", near.join(", "))

@@ -2,7 +2,8 @@
 
 use crate::args::{Stacks, Via};
 use crate::callers::{Callers, Captured, Spaces};
-use crate::failure::{BEFORE_EXEC, Failure};
+use crate::failure::Failure;
+use crate::random::random;
 use crate::say::Say;
 use callgate::abi::Arch;
 use callgate::{SeccompData, Syscall};
@@ -11,7 +12,7 @@ use callgate_sys::calls::{Caller, Calls};
 use callgate_trace::learn::{Event, Journal, Recording, arguments_of};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -377,8 +378,5 @@ pub(super) fn writable(path: &Path) -> Result<(), Failure> {
 
 /// A name no other run has.
 fn run_name() -> Result<String, Failure> {
-    let mut bytes = [0; 8];
-    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|e| Failure::new(BEFORE_EXEC, format!("/dev/urandom: {e}")))?;
-    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
+    Ok(format!("{:016x}", random()?))
 }

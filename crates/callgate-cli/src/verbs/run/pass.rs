@@ -1,10 +1,10 @@
 //! The command's own `execve`, where the policy forbids it.
 
-use crate::failure::{BEFORE_EXEC, Failure};
+use crate::failure::Failure;
 use crate::input::Input;
+use crate::random::random;
 use crate::tuning::{Tuned, Tuning};
 use callgate::{Arch, Filter, Program, Syscall};
-use std::io::Read;
 
 /// The program to load, and the mark to execute the command with. A policy that forbids `execve` would stop
 /// the command itself from being executed, so that one call is let through by a random mark in a register
@@ -27,7 +27,8 @@ pub(super) fn of_filter(input: &Input, filter: &Filter, tuned: &Tuned) -> Result
     let Some((arch, execve)) = execve.filter(|_| !passes(filter)) else {
         return Ok((input.emit(filter, tuned)?, 0));
     };
-    let mark = random()?;
+    // Zero is what an unmarked call carries.
+    let mark = random()?.max(1);
     let marked = filter.with_mark(arch, execve, mark).map_err(|e| input.failure(e))?;
     Ok((input.emit(&marked, tuned)?, mark))
 }
@@ -36,12 +37,4 @@ pub(super) fn of_filter(input: &Input, filter: &Filter, tuned: &Tuned) -> Result
 fn passes(filter: &Filter) -> bool {
     let execve = Arch::NATIVE.zip(Syscall::from_name("execve"));
     execve.is_none_or(|(arch, execve)| filter.always_permits(arch, execve))
-}
-
-fn random() -> Result<u64, Failure> {
-    let mut bytes = [0; 8];
-    let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|e| Failure::new(BEFORE_EXEC, format!("/dev/urandom: {e}")))?;
-    // Zero is what an unmarked call carries.
-    Ok(u64::from_ne_bytes(bytes).max(1))
 }

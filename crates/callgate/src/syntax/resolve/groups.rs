@@ -236,6 +236,10 @@ impl<'a> Resolver<'a> {
 
 /// The two calls whose names a word consists of: the comma between them was forgotten.
 fn run_together(word: &str) -> Option<(&str, &str)> {
+    // Every cut is tried: two names have fewer letters than this.
+    if word.len() > 128 {
+        return None;
+    }
     let known = |name: &str| Syscall::from_name(name).is_some();
     let mut cuts = word.char_indices().skip(1).map(|(at, _)| word.split_at(at));
     cuts.find(|(a, b)| known(a) && known(b))
