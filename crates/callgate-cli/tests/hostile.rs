@@ -235,3 +235,80 @@ fn real_inputs_take_little_memory() {
         assert!(matches!(output.status.code(), Some(0 | 1)), "{args:?}: {}", stderr(&output));
     }
 }
+
+/// Texts made to take time or memory out of proportion: each ends soon, with a reason.
+#[test]
+fn texts_without_end_are_refused_soon() {
+    let folder = Folder::new();
+    let numbered = (0..100_000).map(|i| format!("allow {i}\n")).collect::<String>();
+    let texts: [(&str, String, i32, &str); 7] = [
+        ("name.cg", format!("default kill\nallow {}\n", "a".repeat(1 << 20)), 2, "unknown call `aaaa"),
+        ("lines.cg", "x\n".repeat(1 << 20), 2, "more findings are not shown"),
+        ("values.json", format!("{{\"a\":[{}0]}}", "0,".repeat(10 << 20)), 2, "JSON of no format known here"),
+        ("long.asm", "A = nr\n".repeat(1 << 20), 2, "larger than 2 MiB"),
+        ("long.bpf_asm", "ld [0]\n".repeat(1 << 20), 2, "larger than 2 MiB"),
+        // A rule is looked at where it begins and ends, not at each number of another.
+        ("numbers.cg", format!("arch x86_64\ndefault kill\n{numbered}"), 0, ""),
+        (
+            "foreign.cg",
+            format!("arch none\ndefault kill\n{}", numbered.replace("allow", "foreign allow")),
+            0,
+            "",
+        ),
+    ];
+    for (name, text, status, why) in texts {
+        let file = folder.file(name, text.as_bytes());
+        let started = std::time::Instant::now();
+        let output = within(MOST, &["explain", &file]);
+        let (out, err) = (stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(status), "{name}: {out:.300}{err:.300}");
+        assert!(err.contains(why), "{name}: {err:.300}");
+        // Each took minutes, or all memory.
+        assert!(started.elapsed().as_secs() < 40, "{name}: {:?}", started.elapsed());
+    }
+}
+
+/// What a Kubernetes volume looks like: links to files in a hidden folder. A link to a file that is read anyway is no
+/// second one; pipes are nobody's policies, and keep nobody waiting.
+#[test]
+fn links_in_a_folder_are_followed_to_files() {
+    let folder = Folder::new();
+    let root = folder.path().join("volume");
+    std::fs::create_dir_all(root.join("..data")).unwrap();
+    std::fs::write(root.join("..data/a.cg"), "default kill\nallow raed\n").unwrap();
+    std::fs::write(root.join("b.cg"), "default kill\nallow wirte\n").unwrap();
+    std::os::unix::fs::symlink("..data/a.cg", root.join("a.cg")).unwrap();
+    std::os::unix::fs::symlink("b.cg", root.join("c.cg")).unwrap();
+    std::os::unix::fs::symlink("nowhere", root.join("d.cg")).unwrap();
+    std::os::unix::fs::symlink(".", root.join("e")).unwrap();
+    let pipe = root.join("f.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let root = root.to_str().unwrap();
+    let output = callgate(&["check", root]).output().unwrap();
+    let text = stdout(&output) + &stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("a.cg:2:7") && text.contains("b.cg:2:7"), "{text}");
+    assert!(!text.contains("c.cg") && !text.contains("d.cg"), "{text}");
+}
+
+/// A file that another one refers to, or that lies beside it, is a file: a pipe would keep callgate waiting.
+#[test]
+fn nothing_beside_an_input_is_waited_for() {
+    let folder = Folder::new();
+    let unit = folder.file("u.service", b"[Service]\nSystemCallFilter=read\n");
+    let drop_ins = folder.path().join("u.service.d");
+    std::fs::create_dir(&drop_ins).unwrap();
+    // As systemd has it, the null device masks a drop-in.
+    std::os::unix::fs::symlink("/dev/null", drop_ins.join("a.conf")).unwrap();
+    let output = callgate(&["explain", &unit, "read"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let pipe = drop_ins.join("b.conf");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let output = callgate(&["explain", &unit, "read"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("is no file"), "{}", stderr(&output));
+    let include = format!("include \"{}\"\ndefault kill\n", pipe.display());
+    let output = callgate(&["check", &folder.file("i.cg", include.as_bytes())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!((stdout(&output) + &stderr(&output)).contains("is no file"));
+}

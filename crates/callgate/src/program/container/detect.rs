@@ -1,6 +1,7 @@
 //! Which wrapping a file is.
 
 use super::{Container, columns, mnemonic};
+use crate::program::asm::MAX_TEXT;
 use std::borrow::Cow;
 
 /// What a file seems to be.
@@ -79,7 +80,7 @@ pub fn detect(bytes: &[u8]) -> Option<Detected> {
 /// Arrays are told apart by what is in their brackets, once it is clear that there are numbers in them.
 fn as_array(text: &str) -> Option<Detected> {
     let found = |container, why: &str| Some(Detected { container, why: why.to_string() });
-    if !text.contains(['{', '[', '(']) || looks_assembled(text) {
+    if text.len() > MAX_TEXT || !text.contains(['{', '[', '(']) || looks_assembled(text) {
         return None;
     }
     match super::array::shape(text)? {

@@ -128,6 +128,16 @@ pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Read, Vec<Error>> {
         vec![Error::at(line, 1, format!("this is no text, which {} needs", container.name()))]
     })?;
     let text = &detect::plain(text);
+    let in_words = matches!(
+        container,
+        Container::Bytes | Container::C | Container::Macros | Container::Rust | Container::Strace
+    );
+    if in_words && text.len() > asm::MAX_TEXT {
+        return Err(one(&format!(
+            "the text is larger than {} MiB, which no program's is",
+            asm::MAX_TEXT >> 20
+        )));
+    }
     let code = match container {
         Container::Binary => unreachable!("handled above"),
         Container::Escaped => bytes::wrapped(bytes::escaped(text), options.endian),
