@@ -433,6 +433,6 @@ fn an_empty_root_directory_is_enough() {
     }
     // Its own `execve` is let through by a mark nobody can guess.
     let output = inside(&["run", "--report", "strict", "--", "/callgate", "--version"]);
-    assert_eq!(output.status.code(), Some(159), "{}", stderr(&output));
+    assert!(stderr(&output).contains("killed by signal 31 (SIGSYS)"), "{}", stderr(&output));
     assert!(!stderr(&output).contains("urandom"), "{}", stderr(&output));
 }
