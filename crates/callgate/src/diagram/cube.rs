@@ -110,7 +110,7 @@ mod tests {
                 let mut cube = Cube::default();
                 for word in words {
                     let mask = number(8) as u32 * 0x0101;
-                    assert!(cube.ask(word, mask, number(8) as u32 * 0x0101 & mask));
+                    assert!(cube.ask(word, mask, (number(8) as u32 * 0x0101) & mask));
                 }
                 at = store.overlay(&cube, Ref::leaf(leaf % 3), at).unwrap();
                 cubes.push((cube, leaf % 3));
