@@ -175,11 +175,11 @@ fn json_like(text: &str, path: Option<&Path>) -> Option<Detected> {
         };
     };
     let at = At::root(&root, Keys::AnyCase);
-    if at.has("ociVersion") {
-        return found(Format::Oci, "it has ociVersion, as a bundle's config.json");
-    }
     if at.get("linux").is_some_and(|l| l.has("seccomp")) {
         return found(Format::Oci, "it has linux.seccomp, as a bundle's config.json");
+    }
+    if at.has("ociVersion") {
+        return found(Format::Oci, "it has ociVersion, as a bundle's config.json");
     }
     let is_profile = |at: &At<'_, '_>| at.get("kind").is_some_and(|k| k.string() == Ok(PROFILE));
     if is_profile(&at)
