@@ -33,6 +33,8 @@ const VALGRIND: &[&str] = &[
     "bpf-valgrind",
     "--batches",
     "01-sim-allow,16-sim-arch_basic,43-sim-a2_order",
+    "--stock",
+    "newest",
 ];
 
 const LIVE: &[&str] =
