@@ -9,6 +9,7 @@ use gimli::{EndianArcSlice, RunTimeEndian};
 use object::read::ReadCache;
 use object::{Object, ObjectSection, ObjectSegment, SectionFlags, SectionKind, elf};
 
+use super::blocks::Blocks;
 use super::functions::Functions;
 use super::guard::guarded;
 
@@ -51,11 +52,7 @@ impl File {
     }
 
     fn read(path: &Path, room: u64) -> Option<File> {
-        // What has been put in its place since must not keep us waiting.
-        if !std::fs::metadata(path).ok()?.is_file() {
-            return None;
-        }
-        let cache = ReadCache::new(std::fs::File::open(path).ok()?);
+        let cache = opened(path)?;
         let object = object::File::parse(&cache).ok()?;
         let (mut size, mut debug) = (0u64, 0u64);
         for section in object.sections() {
@@ -73,7 +70,7 @@ impl File {
         }
         let lines = OnceLock::new();
         match size.saturating_add(debug) {
-            both if both <= room => size = both,
+            both if both <= room && object.section_by_name(".debug_info").is_some() => size = both,
             _ => lines.set(None).ok()?,
         }
         let section = |name: &'static str| {
@@ -112,8 +109,7 @@ impl File {
     }
 
     fn read_lines(&self) -> Option<Context<Reader>> {
-        let file = std::fs::File::open(&self.path).ok()?;
-        let cache = ReadCache::new(file);
+        let cache = opened(&self.path)?;
         let object = object::File::parse(&cache).ok()?;
         object.section_by_name(".debug_info").filter(is_read)?;
         let endian = if object.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
@@ -124,6 +120,14 @@ impl File {
         };
         Context::from_dwarf(gimli::Dwarf::load(load).ok()?).ok()
     }
+}
+
+/// A file to be read here and there; `None` for what is none.
+fn opened(path: &Path) -> Option<ReadCache<Blocks>> {
+    // What has been put in its place since must not keep us waiting.
+    let found = std::fs::metadata(path).ok()?;
+    let file = if found.is_file() { std::fs::File::open(path).ok()? } else { return None };
+    Some(ReadCache::new(Blocks::new(file, found.len())))
 }
 
 /// The functions that an address is in by debug information, the innermost first.

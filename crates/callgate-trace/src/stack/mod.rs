@@ -4,6 +4,7 @@
 //! pointers where they say nothing. Functions are named by the files' symbols, those for the dynamic linker if
 //! there are no others, and by file and line where there is debug information in the file itself.
 
+mod blocks;
 mod file;
 mod functions;
 mod guard;
