@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "raw calls in a child")]
 
 use std::io::{Read, Write, pipe};
+use std::os::fd::AsRawFd;
 
 use callgate_abi::Action;
 
@@ -51,11 +52,15 @@ fn sleeper(before: impl FnOnce() -> bool) -> Result<(i32, impl Write), Error> {
     let (mut is_ready, mut ready) = pipe().map_err(no_pipe)?;
     // SAFETY: takes no pointers.
     let parent = i64::from(unsafe { libc::getpid() });
+    let theirs = go.as_raw_fd();
     let pid = fork(move || {
+        // SAFETY: this process's copy of the end that its parent writes to, which it uses nowhere.
+        unsafe { libc::close(theirs) };
         if !before() || ready.write_all(b"r").is_err() {
             return 2;
         }
-        // Without the byte this one is killed together with its parent.
+        // Without the byte this one is killed together with its parent, or reads the end of the pipe where a filter around
+        // both forbids it to ask for that.
         let _ = wait.read(&mut [0]);
         u8::from(getppid() != parent)
     })?;
