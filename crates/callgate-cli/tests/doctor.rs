@@ -54,3 +54,29 @@ fn what_does_not_work_is_told_with_its_reason() {
     }
     assert_eq!(json["verdicts"]["run"]["verdict"], "no");
 }
+
+/// Where tracing ends the child that tries it, and nobody may ask to end with another, whoever waited for that child
+/// ends all the same: a report, which waits for all of them, does.
+#[test]
+fn nothing_outlives_what_was_tried() {
+    let policy = format!(
+        "arch {}\ndefault allow\nerrno(EPERM) prctl if option == PR_SET_PDEATHSIG\nkill ptrace\n",
+        std::env::consts::ARCH
+    );
+    let folder = common::Folder::new();
+    let policy = folder.file("policy.cg", policy.as_bytes());
+    let binary = env!("CARGO_BIN_EXE_callgate");
+    let output = std::process::Command::new("timeout")
+        .args(["60", binary, "run", "--report", &policy, "--", binary, "doctor", "--json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let state = |name: &str| {
+        let feature = json["features"].as_array().unwrap().iter().find(|f| f["name"] == name).unwrap();
+        feature["state"].clone()
+    };
+    for name in ["ptrace.child", "ptrace.fast", "ptrace.trace-action"] {
+        assert_ne!(state(name), "works", "{name}");
+    }
+}

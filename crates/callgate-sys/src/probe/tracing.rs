@@ -47,6 +47,11 @@ pub(super) fn child() -> Result<Trial, Error> {
 /// A grandchild that does `before`, then waits for a byte, then calls `getppid` and returns whether that gave
 /// its real parent.
 fn sleeper(before: impl FnOnce() -> bool) -> Result<(i32, impl Write), Error> {
+    waiting(before, |parent| u8::from(getppid() != parent))
+}
+
+/// A grandchild that does `before`, then waits for a byte, and ends with what `after` says, which is told its parent.
+fn waiting(before: impl FnOnce() -> bool, after: impl FnOnce(i64) -> u8) -> Result<(i32, impl Write), Error> {
     let no_pipe = |_| Error::last("pipe", "");
     let (mut wait, go) = pipe().map_err(no_pipe)?;
     let (mut is_ready, mut ready) = pipe().map_err(no_pipe)?;
@@ -61,8 +66,10 @@ fn sleeper(before: impl FnOnce() -> bool) -> Result<(i32, impl Write), Error> {
         }
         // Without the byte this one is killed together with its parent, or reads the end of the pipe where a filter around
         // both forbids it to ask for that.
-        let _ = wait.read(&mut [0]);
-        u8::from(getppid() != parent)
+        match wait.read(&mut [0]) {
+            Ok(0) => 2,
+            _ => after(parent),
+        }
     })?;
     let _ = is_ready.read(&mut [0]);
     Ok((pid, go))
@@ -164,16 +171,13 @@ fn trace_action() -> Result<i64, Error> {
 fn led_around() -> Result<i64, Error> {
     let ask = Action::Trace(DATA).to_ret();
     let program = fast::filter(ask);
-    let (mut wait, mut go) = pipe().map_err(|_| Error::last("pipe", ""))?;
-    // SAFETY: takes no pointers.
-    let parent = i64::from(unsafe { libc::getpid() });
-    let pid = fork(move || {
-        let _ = wait.read(&mut [0]);
-        if install(&program, Flags::NEW).is_err() {
-            return 2;
-        }
-        u8::from((0..64).any(|_| getppid() != parent))
-    })?;
+    let (pid, mut go) = waiting(
+        || true,
+        move |parent| match install(&program, Flags::NEW) {
+            Ok(_) => u8::from((0..64).any(|_| getppid() != parent)),
+            Err(_) => 2,
+        },
+    )?;
     let tracee = Tracee::seize(pid, Options { seccomp: true, ..Options::default() })?;
     wake(&mut go)?;
     fast::trial(&tracee).map(|()| 0)
