@@ -3,6 +3,17 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use object::read::ReadCache;
+
+/// A file to be read here and there; `None` for what is none.
+pub(super) fn opened(path: &Path) -> Option<ReadCache<Blocks>> {
+    // What has been put in its place since must not keep us waiting.
+    let found = std::fs::metadata(path).ok()?;
+    let file = if found.is_file() { File::open(path).ok()? } else { return None };
+    Some(ReadCache::new(Blocks::new(file, found.len())))
+}
 
 /// Bytes of a block. What is asked for that is longer is read as it is.
 const BLOCK: usize = 16 << 10;
@@ -19,7 +30,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// A file of this length.
-    pub(super) fn new(file: File, len: u64) -> Blocks {
+    fn new(file: File, len: u64) -> Blocks {
         Blocks { file, len, at: 0, block: Vec::new(), start: 0 }
     }
 

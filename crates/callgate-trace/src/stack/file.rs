@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use addr2line::Context;
 use gimli::{EndianArcSlice, RunTimeEndian};
-use object::read::ReadCache;
 use object::{Object, ObjectSection, ObjectSegment, SectionFlags, SectionKind, elf};
 
-use super::blocks::Blocks;
+use super::blocks::opened;
 use super::functions::Functions;
 use super::guard::guarded;
 
@@ -120,14 +119,6 @@ impl File {
         };
         Context::from_dwarf(gimli::Dwarf::load(load).ok()?).ok()
     }
-}
-
-/// A file to be read here and there; `None` for what is none.
-fn opened(path: &Path) -> Option<ReadCache<Blocks>> {
-    // What has been put in its place since must not keep us waiting.
-    let found = std::fs::metadata(path).ok()?;
-    let file = if found.is_file() { std::fs::File::open(path).ok()? } else { return None };
-    Some(ReadCache::new(Blocks::new(file, found.len())))
 }
 
 /// The functions that an address is in by debug information, the innermost first.

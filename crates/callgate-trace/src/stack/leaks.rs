@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use object::read::ReadCache;
 use object::{Object, ObjectSection};
 
+use super::blocks::opened;
 use super::guard::guarded;
 
 /// Strings of programs that are linked with it: the name of the shared library, or of a function that its own copy has
@@ -25,7 +25,7 @@ pub fn traces_itself(pid: i32) -> bool {
 
 fn is_marked(program: &Path) -> bool {
     guarded(|| {
-        let cache = ReadCache::new(std::fs::File::open(program).ok()?);
+        let cache = opened(program)?;
         let object = object::File::parse(&cache).ok()?;
         let strings = object.section_by_name(".dynstr").filter(|section| section.size() <= MOST)?;
         strings.data().ok().map(holds)
