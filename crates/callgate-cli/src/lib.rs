@@ -44,13 +44,15 @@ pub fn main() -> ExitCode {
     let cli = match Cli::parse_words(&words) {
         Ok(cli) => cli,
         Err(e) => {
-            let code = if e.use_stderr() { 2 } else { 0 };
-            // A closed pipe is no reason to fail: whoever read had enough.
+            if !e.use_stderr() {
+                return asked_for(&e);
+            }
+            // Nobody is left to tell that nobody can be told.
             let _ = e.print();
             if let Some(tip) = argv::tip(&words, &e) {
                 let _ = writeln!(std::io::stderr(), "\n  tip: {tip}");
             }
-            return ExitCode::from(code);
+            return ExitCode::from(2);
         }
     };
     let say = say::Say::new(cli.shared.color);
@@ -80,6 +82,17 @@ pub fn main() -> ExitCode {
         Verb::Completions(verb) => verbs::complete::completions(verb, &say),
         Verb::Complete(verb) => verbs::complete::complete(verb, &say),
     };
+    ended(done, &say)
+}
+
+/// Help or the version, which is a result like any other: it fails where it cannot be written.
+fn asked_for(text: &clap::Error) -> ExitCode {
+    let written = text.print().and_then(|()| std::io::stdout().flush());
+    ended(output::printed(written).map(|()| 0), &say::Say::new(say::Color::Auto))
+}
+
+/// What a verb came to, said and told to whoever started this.
+fn ended(done: Result<u8, Failure>, say: &say::Say) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(Failure { code, messages, .. }) => {

@@ -47,10 +47,15 @@ impl Output {
     }
 }
 
-/// Writes to stdout. A closed pipe is no failure: whoever read had enough.
+/// Writes to stdout.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    printed(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// What a write to stdout came to. A closed pipe is no failure: whoever read had enough.
+pub(crate) fn printed(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(e) => Err(Failure::input(format!("standard output: {e}"))),
         Ok(()) => Ok(()),

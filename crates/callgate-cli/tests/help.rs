@@ -47,6 +47,20 @@ fn every_help_fits_a_screen_and_has_examples() {
 }
 
 #[test]
+fn help_that_cannot_be_written_is_no_success() {
+    for args in [&["--help"][..], &["run", "--help"], &["--version"], &["help"], &["help", "recording"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = callgate(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert_eq!(
+            stderr(&output),
+            "callgate: standard output: No space left on device (os error 28)\n",
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
 fn every_topic_is_listed_and_shown() {
     let list = printed(&["help"]);
     for topic in callgate_cli::TOPICS {

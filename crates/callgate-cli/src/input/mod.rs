@@ -348,7 +348,9 @@ impl As {
 /// What a file is, and what gave it away.
 fn detect(name: &str, bytes: &[u8]) -> Result<(As, String), Failure> {
     if bytes.is_empty() {
-        return Err(Failure::input(format!("{name}: empty; a policy has at least a default action")));
+        return Err(Failure::input(format!(
+            "{name}: empty; a policy has at least a default action, a program at least a return"
+        )));
     }
     // What says so twice need not be held against every other format.
     if name.ends_with(".cg") && is_policy(bytes) {
