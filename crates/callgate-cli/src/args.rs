@@ -804,7 +804,7 @@ fn version(text: &str) -> Result<Kernel, String> {
 pub(crate) struct Why {
     /// The policy
     pub(crate) policy: String,
-    /// A call, as in C: `socket(AF_NETLINK, SOCK_RAW, 0)`
+    /// A call, as in C or as strace prints it: `socket(AF_NETLINK, …)`
     #[arg(required_unless_present_any = ["audit", "core"], conflicts_with_all = ["audit", "core"])]
     pub(crate) call: Option<String>,
     #[command(flatten)]
@@ -815,7 +815,7 @@ pub(crate) struct Why {
     /// The core dump of a process that died of SIGSYS
     #[arg(long, value_name = "FILE")]
     pub(crate) core: Option<PathBuf>,
-    /// Add the line that allows the call to the policy, proved to change nothing else
+    /// Add the line that allows the call to the policy, in its own notation, proved to change nothing else
     #[arg(long)]
     pub(crate) apply: bool,
     /// Print JSON

@@ -136,3 +136,96 @@ fn a_policy_that_is_too_small_grows_until_the_program_runs() {
     let output = run(&file);
     assert_eq!((output.status.code(), &*stderr(&output)), (Some(0), ""));
 }
+
+/// A policy of another notation, a call it denies, and what allows the call there.
+fn grows(file: &str, call: &str, by: &str, line: &str) -> String {
+    let before = std::fs::read_to_string(file).unwrap();
+    let output = callgate(&["why", file, call]).output().unwrap();
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}{}", stderr(&output));
+    assert!(said.contains(&format!("{by}\n    to allow")) && said.contains(&format!(": {line}\n")), "{said}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), before);
+    let output = callgate(&["why", file, call, "--apply"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("changed "), "{}", stdout(&output));
+    let output = callgate(&["why", file, call]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_line_in_the_policys_own_notation() {
+    let folder = Folder::new();
+    let profile = "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"architectures\": [\"SCMP_ARCH_X86_64\"], \"syscalls\": [\n  \
+                   {\"names\": [\"read\", \"write\"], \"action\": \"SCMP_ACT_ALLOW\"}\n]}\n";
+    let file = folder.file("profile.json", profile.as_bytes());
+    let line = r#"{"names": ["socket"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 16, "op": "SCMP_CMP_EQ"}]}"#;
+    let after = grows(&file, "socket(AF_NETLINK, …)", "by default: no rule matches", line);
+    assert_eq!(after, profile.replace("ALLOW\"}\n", &format!("ALLOW\"}},\n  {line}\n")));
+
+    let file = folder.file("old.policy", b"read: 1\nioctl: arg1 == TCGETS # a terminal?\n");
+    let call = "ioctl(0, TIOCGWINSZ, {ws_row=24, ws_col=80, ...}) = 0";
+    let after = grows(&file, call, "by default: no rule matches", "ioctl: arg1 == TCGETS || arg1 == 0x5413");
+    assert_eq!(after, "read: 1\nioctl: arg1 == TCGETS || arg1 == 0x5413 # a terminal?\n");
+}
+
+/// A unit's settings are a filter each; the strictest decides.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_units_settings() {
+    let folder = Folder::new();
+    let unit = "[Service]\nExecStart=/bin/true\nSystemCallFilter=@system-service\nSystemCallFilter=~@mount\n\
+                SystemCallErrorNumber=EPERM\nRestrictAddressFamilies=AF_UNIX\nMemoryDenyWriteExecute=yes\n";
+    let file = folder.file("web.service", unit.as_bytes());
+    let call = "mount(\"proc\", \"/proc\", \"proc\", MS_NOSUID, NULL) = -1 EPERM (Operation not permitted)";
+    grows(&file, call, &format!("= errno(EPERM), by the rule at {file}:4"), "SystemCallFilter=mount");
+    let call = "socket(AF_INET6, SOCK_STREAM, 0)";
+    let line = "RestrictAddressFamilies=AF_INET6";
+    let after = grows(&file, call, &format!("= errno(EAFNOSUPPORT), by the rule at {file}:7"), line);
+    let grown = unit
+        .replace("~@mount\n", "~@mount\nSystemCallFilter=mount\n")
+        .replace("AF_UNIX\n", "AF_UNIX\nRestrictAddressFamilies=AF_INET6\n");
+    assert_eq!(after, grown);
+    // Nothing that could be added allows this.
+    let call = "mmap(NULL, 4096, PROT_WRITE|PROT_EXEC, MAP_PRIVATE, 3, 0)";
+    let output = callgate(&["why", &file, call, "--apply"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert!(stderr(&output).contains("no line could be added"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), grown);
+}
+
+/// What is not said is not guessed.
+#[test]
+fn arguments_that_are_not_known() {
+    let folder = Folder::new();
+    let file = policy(&folder, "default kill\nallow socket if domain == AF_UNIX && type == SOCK_STREAM\n");
+    let ask = |call: &str| {
+        let output = callgate(&["why", &file, call]).output().unwrap();
+        (output.status.code(), stdout(&output), stderr(&output))
+    };
+    let (code, _, said) = ask("socket(AF_UNIX, …)");
+    assert!(code == Some(2) && said.contains("depends on type, which is not said here"), "{said}");
+    let (code, said, _) = ask("socket(AF_INET, ...)");
+    assert!(code == Some(1) && said.contains("socket(AF_INET, …, …)"), "{said}");
+    assert!(said.contains("to allow: allow socket if domain == AF_INET\n"), "{said}");
+    let (code, said, _) = ask("openat(AT_FDCWD, \"/etc/passwd\", O_RDONLY|O_CLOEXEC) = 3");
+    assert!(code == Some(1) && said.contains("\"/etc/passwd\", O_RDONLY|O_CLOEXEC"), "{said}");
+}
+
+/// Programs are no policies, and some notations are not written into.
+#[test]
+fn what_nothing_is_added_to() {
+    let folder = Folder::new();
+    let kafel = folder.file("p.kafel", b"POLICY p { ALLOW { read } } USE p DEFAULT KILL\n");
+    let output = callgate(&["why", &kafel, "getpid", "--apply"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("kafel: nothing is added to files in this notation"),
+        "{}",
+        stderr(&output)
+    );
+    let output = callgate(&["why", "strict", "getpid", "--apply"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--apply changes a file"), "{}", stderr(&output));
+}

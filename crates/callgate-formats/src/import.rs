@@ -1,5 +1,6 @@
 //! Reading: what every reader returns, and the way to each of them.
 
+use crate::amend::{Permit, amend, is_amended};
 use crate::detect::Format;
 
 use crate::options::Options;
@@ -181,13 +182,17 @@ fn read_as(text: &str, format: Format, options: &Options) -> Result<Import, Erro
     }
 }
 
-/// Feeds arbitrary bytes to a reader and drops the result; it must return. The entry of every fuzz
-/// target. Whatever other file the reader asks for holds the same bytes.
+/// Feeds arbitrary bytes to a reader, adds a call to what was read where that is known how to, and drops the result; it
+/// must return. The entry of every fuzz target. Whatever other file the reader asks for holds the same bytes.
 pub fn fuzz_read(format: Format, bytes: &[u8]) {
     let text: Arc<str> = String::from_utf8_lossy(bytes).into();
     for ignore_unknown in [false, true] {
         let options = Options { ignore_unknown, ..Options::new(Arch::X86_64) };
-        drop(read(&text, format, &options));
+        if read(&text, format, &options).is_ok() && is_amended(format) {
+            for permit in Permit::some() {
+                drop(amend(&text, format, &options, &permit));
+            }
+        }
     }
     let same = Arc::clone(&text);
     let options = Options {

@@ -7,6 +7,7 @@
 //! Every reader follows the *reference implementation* of its format, oddities included; where
 //! implementations disagree about the same file, [`Options::runtime`] picks whose reading is meant.
 
+mod amend;
 mod android;
 mod code;
 mod container;
@@ -47,6 +48,7 @@ mod threads;
 mod tree;
 mod yaml;
 
+pub use amend::{Amended, Permit, Unamended, amend, is_amended};
 pub use callgate::abi::Kernel;
 pub use detect::{Detected, Format, detect};
 pub use export::{Accept, Export, main_arch, write, write_program};

@@ -62,6 +62,14 @@ impl Filter {
     pub fn weaker_than(&self, other: &Filter) -> Result<Option<SeccompData>, TooLarge> {
         self.counterexample(other, |a, b| strength(a) > strength(b))
     }
+
+    /// Whether this filter does with every call what `before` did or what `aim` would do: a step from the one
+    /// towards the other, that changes nothing else.
+    pub fn is_between(&self, before: &Filter, aim: &Filter) -> Result<bool, TooLarge> {
+        let pairs = before.beside(self)?;
+        let right = pairs.zip(aim, |(before, now), aim| now == before || now == aim)?;
+        Ok(right.leaves().iter().all(|right| *right))
+    }
 }
 
 impl<L> Diagram<L> {

@@ -1,11 +1,13 @@
 //! Any input, whatever its form: a policy in any notation, a program in any wrapping, a built-in's name, a
 //! running process.
 
+mod foreign;
 mod policy;
 mod reading;
 mod source;
 mod weight;
 
+pub(crate) use foreign::Foreign;
 pub(crate) use reading::{From, Reading, from};
 pub(crate) use source::{MOST_BYTES, loader, text_of};
 
@@ -18,8 +20,8 @@ use callgate::answer::{IfLost, OnLine};
 use callgate::program::Code;
 use callgate::program::container::{self, Container, Detected, ReadOptions};
 use callgate::syntax::Parsed;
-use callgate::{Arch, CompileError, Decided, Diagram, Filter, LowerError, Policy, Program};
-use callgate_formats::{Format, Import};
+use callgate::{Arch, CompileError, Filter, LowerError, Policy, Program};
+use callgate_formats::Format;
 use source::{Bytes, Source};
 use std::path::Path;
 
@@ -38,7 +40,7 @@ pub(crate) enum Kind {
     /// A policy in callgate's own language, with its text.
     Own(Box<Parsed>, Box<Policy>),
     /// Policies from another notation; several are a stack.
-    Foreign(Box<Import>),
+    Foreign(Box<Foreign>),
     /// Instructions, which the kernel may refuse.
     Code(Code),
     /// The filters of a thread, the one loaded first in front.
@@ -476,12 +478,4 @@ fn process(name: &str, pid: i32, tid: Option<i32>) -> Result<Input, Failure> {
         kind: Kind::Stack(codes.clone()),
         format: "process",
     })
-}
-
-/// The diagram of what decides each call, with the policy it is about: for inputs that are one policy.
-pub(crate) fn decisions(input: &Input) -> Option<(&Policy, Diagram<Decided>)> {
-    match input.policies()[..] {
-        [policy] => Some((policy, policy.decisions().ok()?)),
-        _ => None,
-    }
 }

@@ -1,6 +1,7 @@
 //! Policies: in callgate's own language, and in others'.
 
 use super::Kind;
+use super::foreign::Foreign;
 use super::reading::Reading;
 use super::source::{loader, names_in, read_beside};
 use crate::failure::Failure;
@@ -78,7 +79,7 @@ pub(super) fn foreign(
         let (runtime, format) = (runtime.name(), format.name());
         say.line(&format!("callgate: {name}: --as-runtime {runtime} says nothing about {format} files"));
     }
-    let import = callgate_formats::read(text, format, &options)
+    let import = Foreign::read(text, format, options)
         .map_err(|e| Failure { no_filter: e.no_filter, ..Failure::input(e) })?;
     for other in &import.beside {
         say.line(&format!("callgate: {name}: read together with {other}"));

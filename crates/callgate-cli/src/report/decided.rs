@@ -1,29 +1,23 @@
 //! What decided a call, in words.
 
-use crate::input::{Input, decisions};
-use callgate::abi::Word;
+use crate::report::layers::Layers;
 use callgate::{Action, Decided, Policy, SeccompData};
 
 /// `by the rule at web.cg:12`, where the input says which.
-pub(crate) fn of_call(input: &Input, call: &SeccompData) -> Option<String> {
-    let (policy, diagram) = decisions(input)?;
-    Some(words(policy, *diagram.eval(call)))
+pub(crate) fn of_call(layers: Option<&Layers<'_>>, call: &SeccompData) -> Option<String> {
+    let (policy, decided) = layers?.decide(call)?;
+    Some(words(policy, decided))
 }
 
 /// The same for a call whose arguments are not known: where all its rules that end as `wanted` says are one.
 pub(crate) fn of_number(
-    input: &Input,
+    layers: &Layers<'_>,
     token: u32,
     nr: u32,
     wanted: impl Fn(Action) -> bool,
 ) -> Option<String> {
-    let (policy, diagram) = decisions(input)?;
-    let here = diagram.restrict(Word::ARCH, token).restrict(Word::NR, nr);
-    let mut deciding = here.leaves().iter().filter(|d| wanted(policy.action_of(**d)));
-    match (deciding.next(), deciding.next()) {
-        (Some(one), None) => Some(words(policy, *one)),
-        _ => None,
-    }
+    let (policy, decided) = layers.decide_number(token, nr, wanted)?;
+    Some(words(policy, decided))
 }
 
 pub(crate) fn words(policy: &Policy, decided: Decided) -> String {

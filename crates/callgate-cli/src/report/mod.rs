@@ -5,6 +5,7 @@ pub(crate) mod conditions;
 pub(crate) mod decided;
 pub(crate) mod denial;
 pub(crate) mod json;
+pub(crate) mod layers;
 pub(crate) mod listing;
 pub(crate) mod meaning;
 pub(crate) mod sarif;

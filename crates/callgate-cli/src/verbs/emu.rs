@@ -5,6 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::input::Input;
 use crate::output::print;
 use crate::report::decided;
+use crate::report::layers::Layers;
 use crate::say::Say;
 use callgate::abi::{Role, constant};
 use callgate::program::{disasm, trace::trace};
@@ -47,7 +48,7 @@ pub(crate) fn emu(args: &Emu, say: &Say) -> Outcome {
 
 /// A filter that is asked about calls.
 struct Emulated<'a> {
-    input: &'a Input,
+    layers: Option<Layers<'a>>,
     arch: Arch,
     /// What the input is made of, the oldest first; or else what it means.
     meant: Result<Vec<Program>, Filter>,
@@ -67,7 +68,7 @@ impl Emulated<'_> {
             }
             _ => input.program(),
         };
-        Ok(Emulated { input, arch, meant, program })
+        Ok(Emulated { layers: Layers::new(input.policies()), arch, meant, program })
     }
 
     /// The strictest action of all layers, of equal ones the newest layer's, as in the kernel.
@@ -85,7 +86,7 @@ impl Emulated<'_> {
 
     fn answer(&self, data: &SeccompData, args: &Emu) -> Result<String, Failure> {
         let (arch, action) = (self.arch, self.action(data));
-        let decided = decided::of_call(self.input, data);
+        let decided = decided::of_call(self.layers.as_ref(), data);
         let run = self.program.as_ref().ok().map(|p| p.run(data));
         if args.json {
             return Ok(format!("{}\n", json_of(data, arch, action, decided, run.map(|r| r.steps))));

@@ -4,7 +4,7 @@ mod patch;
 mod rule;
 
 pub use patch::{Patch, patch};
-pub use rule::{line, rule};
+pub use rule::{Known, answer, compared, line, rule};
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use super::{NoRemedy, line};
 use callgate::syntax::{self, Loader, Parsed};
-use callgate::{Decided, Filter, Policy, Rule, SeccompData};
+use callgate::{Decided, Policy, Rule, SeccompData};
 
 /// A policy's text with a rule added, proved to do what it should.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,22 +51,14 @@ pub fn patch(
         let read = syntax::parse(name, &patched, loader);
         let Some(after) = read.policy else { continue };
         let Ok(after_filter) = after.lower() else { continue };
-        if after_filter.eval(call).permits() && only(&before, &after_filter, &ideal)? {
+        let in_between = || after_filter.is_between(&before, &ideal);
+        if after_filter.eval(call).permits() && in_between().map_err(|e| NoRemedy::TooLarge(e.to_string()))? {
             let Decided::Rule(index) = after.decide(call) else { continue };
             let line = read.rule_spans.get(index as usize).map_or(0, |s| line_of(&patched, s.start));
             return Ok(Patch { text: patched, line, added });
         }
     }
     Err(NoRemedy::NoPlace)
-}
-
-/// Whether every call gets from `after` what it got `before`, or what the rule alone would give it.
-fn only(before: &Filter, after: &Filter, ideal: &Filter) -> Result<bool, NoRemedy> {
-    let too_large = |e: callgate::TooLarge| NoRemedy::TooLarge(e.to_string());
-    let pairs = before.beside(after).map_err(too_large)?;
-    let right =
-        pairs.zip(ideal, |(before, after), ideal| after == before || after == ideal).map_err(too_large)?;
-    Ok(right.leaves().iter().all(|right| *right))
 }
 
 /// Where a line could be put in, the best first.

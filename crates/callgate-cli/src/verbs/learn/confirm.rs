@@ -3,15 +3,16 @@
 use super::recorder::{Recorder, writable};
 use super::watch::run;
 use crate::args::{Learn, Via};
-use crate::failure::{FINDINGS, Failure, Outcome};
-use crate::input::{Input, Kind, Reading};
+use crate::failure::{FINDINGS, Outcome};
+use crate::input::{Input, Reading};
 use crate::report::denial::Judge;
 use crate::say::Say;
-use crate::verbs::why::grow;
+use crate::verbs::why::{can_grow, grow};
 use callgate::{Action, SeccompData};
 use callgate_sys::Outcome as End;
 use callgate_sys::calls::{Caller, Calls};
 use callgate_trace::decode::{Live, Memory, Nothing};
+use callgate_trace::remedy::Known;
 use std::collections::BTreeMap;
 
 /// Calls whose line is remembered.
@@ -19,10 +20,8 @@ const MOST: usize = 10_000;
 
 pub(super) fn confirm(args: &Learn, policy: &str, say: &Say) -> Outcome {
     let input = Input::read(policy, &Reading::default(), say)?;
-    if args.output.output.is_some() && !matches!(input.kind, Kind::Own(..)) {
-        return Err(Failure::input(format!(
-            "{policy}: -o writes a policy in callgate's own language, and this is none: `callgate convert` makes one"
-        )));
+    if args.output.output.is_some() {
+        can_grow(&input)?;
     }
     for path in [args.record.as_deref(), args.output.output.as_deref()].into_iter().flatten() {
         writable(path)?;
@@ -56,11 +55,8 @@ pub(super) fn confirm(args: &Learn, policy: &str, say: &Say) -> Outcome {
         if args.output.output.is_none() {
             return Ok(());
         }
-        let calls: Vec<(SeccompData, bool)> = missing.iter().map(|m| (m.call, true)).collect();
-        let Input { name, kind: Kind::Own(parsed, own), .. } = &input else { return Ok(()) };
-        let original = parsed.sources.first().map_or_else(String::new, |s| s.text().to_owned());
-        let (text, _) = grow(name, (**parsed).clone(), (**own).clone(), &calls)?;
-        args.output.text(if missing.is_empty() { &original } else { &text })
+        let calls: Vec<(SeccompData, Known)> = missing.iter().map(|m| (m.call, Known::ALL)).collect();
+        args.output.text(&grow(&input, &calls)?.text)
     });
     if let Err(failure) = written {
         say.error(&format!("{}: {end}", args.command[0].display()));
@@ -108,12 +104,9 @@ impl Calls for Confirm<'_> {
         }
         let live = Live(caller.tid);
         let memory: &dyn Memory = if self.via == Via::Trace { &live } else { &Nothing };
-        let denial = self.judge.denial(call, memory);
+        let denial = self.judge.denial(call, memory, Known::ALL);
         let sentence = denial.sentence();
-        let line = match &denial.remedy {
-            Some(Ok(line)) => line.clone(),
-            _ => sentence.clone(),
-        };
+        let line = denial.line().map_or_else(|| sentence.clone(), str::to_owned);
         if self.known.len() < MOST {
             self.known.insert(key, line.clone());
         }

@@ -10,6 +10,7 @@ mod watch;
 use crate::args::Run;
 use crate::failure::{Failure, Outcome};
 use crate::input::Input;
+use crate::report::layers::Layers;
 use crate::report::{decided, words};
 use crate::say::Say;
 use callgate::{Action, Arch, Filter, SeccompData, Syscall};
@@ -95,7 +96,8 @@ impl Policy<'_> {
             (Some(call), Some(arch)) => format!("{} on {}", call.name(), arch.name()),
             _ => words::call(&SeccompData { nr: record.nr, arch: record.arch, ..SeccompData::default() }),
         };
-        let by = decided::of_number(self.input, record.arch, record.nr, kills);
+        let by = Layers::new(self.input.policies())
+            .and_then(|layers| decided::of_number(&layers, record.arch, record.nr, kills));
         format!("it called {call}{}", self.by(by))
     }
 

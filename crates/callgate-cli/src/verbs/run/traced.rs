@@ -17,6 +17,7 @@ use callgate_sys::ptrace::{Followed, Kill, trace_own_kills, trace_own_kills_if_w
 use callgate_sys::spawn::{self, Command};
 use callgate_trace::callers::in_short;
 use callgate_trace::decode::Live;
+use callgate_trace::remedy::Known;
 
 /// Whether the command is watched though nobody asked for that: some call of this machine's own convention is the
 /// command's end; the call by which the kernel goes on with one that a signal interrupted is not, for a tracee is woken by
@@ -37,7 +38,7 @@ pub(super) fn run(args: &Run, input: &Input, filter: &Filter, command: Command<'
         let Ok(judge) = Judge::new(input) else { return };
         // Where the whole process is killed, its other threads die of calls that are permitted.
         if kills(judge.action(&call)) {
-            let denial = judge.denial(&call, &Live(kill.tid));
+            let denial = judge.denial(&call, &Live(kill.tid), Known::ALL);
             let mut text = denial.sentence();
             let stack = Callers::default().of(kill.pid, kill.tid);
             if !stack.is_empty() {

@@ -22,6 +22,7 @@ use callgate_sys::ptrace::{Answer, Answers, Asked, Kill, Tracee, trace_answers};
 use callgate_sys::spawn::{self, Command};
 use callgate_trace::callers::in_short;
 use callgate_trace::decode::Live;
+use callgate_trace::remedy::Known;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -135,7 +136,7 @@ impl Watch<'_> {
     }
 
     fn denied(&mut self, pid: i32, tid: i32, comm: &str, call: &SeccompData) {
-        let denial = self.judge.denial(call, &Live(tid));
+        let denial = self.judge.denial(call, &Live(tid), Known::ALL);
         let sentence = denial.sentence();
         if let Some((count, order)) = self.seen.get_mut(&sentence) {
             *count += 1;

@@ -1,19 +1,20 @@
 //! `why`: what denied a call, and the line that would allow it.
 
+mod call;
+mod grow;
+
+pub(crate) use grow::{can_grow, grow};
+
 use crate::args::Why;
 use crate::failure::{FINDINGS, Failure, Outcome};
 use crate::input::{self, Input, Kind};
 use crate::output::print;
-use crate::report::decided;
 use crate::report::denial::{Denial, Judge};
 use crate::say::Say;
-use crate::verbs::{emu, test};
-use callgate::syntax::Parsed;
-use callgate::{Arch, Policy, SeccompData, Syscall};
-use callgate_trace::decode::Nothing;
+use callgate::{Arch, SeccompData, Syscall};
 use callgate_trace::evidence::audit::{self, Record};
 use callgate_trace::evidence::core::Core;
-use callgate_trace::remedy::{self, NoRemedy};
+use callgate_trace::remedy::{Known, NoRemedy};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -21,8 +22,8 @@ use std::fmt::Write;
 /// A call to be explained.
 struct Case {
     call: SeccompData,
-    /// Whether its arguments are known.
-    with_args: bool,
+    /// Which of its arguments are known.
+    known: Known,
     text: String,
     json: Value,
     permitted: bool,
@@ -33,7 +34,7 @@ pub(crate) fn why(args: &Why, say: &Say) -> Outcome {
     let judge = Judge::new(&input)?;
     let cases = cases(args, &input, &judge)?;
     let denied = cases.iter().any(|c| !c.permitted);
-    let applied = if args.apply && denied { Some(apply(args, input, &cases, say)?) } else { None };
+    let applied = if args.apply && denied { Some(apply(args, &input, &cases, say)?) } else { None };
     if args.json {
         let all: Vec<&Value> = cases.iter().map(|c| &c.json).collect();
         print(&format!("{:#}\n", json!({ "schema": "callgate/why/1", "calls": all, "added": applied })))?;
@@ -42,8 +43,9 @@ pub(crate) fn why(args: &Why, say: &Say) -> Outcome {
         for case in &cases {
             let _ = writeln!(text, "{}", case.text);
         }
+        let how = if matches!(input.kind, Kind::Own(..)) { "added" } else { "changed" };
         for (line, added) in applied.iter().flatten() {
-            let _ = writeln!(text, "added {}:{line}: {added}", args.policy);
+            let _ = writeln!(text, "{how} {}:{line}: {added}", input.name);
         }
         print(&text)?;
     }
@@ -53,15 +55,21 @@ pub(crate) fn why(args: &Why, say: &Say) -> Outcome {
 fn cases(args: &Why, input: &Input, judge: &Judge<'_>) -> Result<Vec<Case>, Failure> {
     if let Some(call) = &args.call {
         let arch = args.reading.arches.arch.first().copied().or(input.arch()).or(Arch::NATIVE);
-        let call = parse(arch.unwrap_or(Arch::X86_64), call)?;
-        return Ok(vec![known(&judge.denial(&call, &Nothing), "", json!({}))]);
+        let written = call::parse(arch.unwrap_or(Arch::X86_64), call)?;
+        if let Some(names) = judge.depends_on(&written.call, written.known) {
+            return Err(Failure::input(format!(
+                "{call}: what {} does depends on {names}, which is not said here",
+                args.policy
+            )));
+        }
+        return Ok(vec![known(&judge.denial(&written.call, &written, written.known), "", json!({}))]);
     }
     if let Some(path) = &args.core {
         let wrong = |e: String| Failure::input(format!("{}: {e}", path.display()));
         let core = Core::read(std::fs::File::open(path).map_err(|e| wrong(e.to_string()))?).map_err(wrong)?;
         let who = format!("{} ({}): ", core.tid, core.comm.escape_debug());
         let more = json!({ "tid": core.tid, "comm": core.comm, "data": core.data });
-        return Ok(vec![known(&judge.denial(&core.call, &core), &who, more)]);
+        return Ok(vec![known(&judge.denial(&core.call, &core, Known::ALL), &who, more)]);
     }
     let Some(file) = &args.audit else { return Err(Failure::input("nothing to explain")) };
     let (name, text) = input::text_of(file)?;
@@ -76,26 +84,10 @@ fn cases(args: &Why, input: &Input, judge: &Judge<'_>) -> Result<Vec<Case>, Fail
         let key = (record.arch, record.nr, record.comm.clone());
         groups.entry(key).or_insert((record, 0)).1 += 1;
     }
-    Ok(groups.into_values().map(|(record, count)| logged(input, judge, &record, count)).collect())
+    Ok(groups.into_values().map(|(record, count)| logged(judge, &record, count)).collect())
 }
 
-/// `socket(AF_NETLINK, SOCK_RAW, 0)`, or a name or number alone.
-fn parse(arch: Arch, text: &str) -> Result<SeccompData, Failure> {
-    let text = text.trim();
-    let (name, args) = match text.split_once('(') {
-        None => (text, Vec::new()),
-        Some((name, rest)) => {
-            let inside = rest
-                .strip_suffix(')')
-                .ok_or_else(|| Failure::input(format!("{text}: no closing bracket")))?;
-            let args = if inside.trim().is_empty() { Vec::new() } else { inside.split(',').collect() };
-            (name.trim(), args.into_iter().map(|a| a.trim().to_owned()).collect())
-        }
-    };
-    emu::call(arch, name, &args, "0")
-}
-
-fn known(denial: &Denial, who: &str, more: Value) -> Case {
+fn known(denial: &Denial<'_>, who: &str, more: Value) -> Case {
     let mut text = format!("{who}{}", denial.sentence());
     if let Some(advice) = denial.advice() {
         text.push_str("\n    ");
@@ -106,21 +98,18 @@ fn known(denial: &Denial, who: &str, more: Value) -> Case {
         json[key] = value.clone();
     }
     let permitted = denial.action.permits();
-    Case { call: denial.call.call, with_args: true, text, json, permitted }
+    Case { call: denial.call.call, known: denial.known(), text, json, permitted }
 }
 
 /// An audit record: the call without its arguments.
-fn logged(input: &Input, judge: &Judge<'_>, record: &Record, count: u64) -> Case {
+fn logged(judge: &Judge<'_>, record: &Record, count: u64) -> Case {
     let call = SeccompData { nr: record.nr, arch: record.arch, ip: record.ip, ..SeccompData::default() };
     let arch = Arch::of_call(call.arch, call.nr);
     let name = arch.and_then(|a| Syscall::from_number(a, call.nr)).map(Syscall::name);
-    let by =
-        decided::of_number(input, call.arch, call.nr, |a| record.action.is_none_or(|told| same(a, told)));
-    let rule = judge.rule(&call, false);
-    let permitted = matches!(rule, Some(Err(NoRemedy::Permitted)));
-    let line = rule.map(|rule| {
-        rule.map(|rule| input.policies().first().map_or_else(String::new, |p| remedy::line(p, &rule)))
-    });
+    let by = judge.by_number(&call, |a| record.action.is_none_or(|told| same(a, told)));
+    let remedy = judge.remedy(&call, Known::NONE);
+    let permitted = matches!(remedy, Some(Err(NoRemedy::Permitted)));
+    let line = remedy.map(|remedy| remedy.map(|remedy| remedy.line));
     let on = arch.map_or_else(|| format!("audit token {:#010x}", call.arch), |a| a.name().to_owned());
     let mut text = format!(
         "{} ({}): {} on {on} [{}]",
@@ -155,9 +144,9 @@ fn logged(input: &Input, judge: &Judge<'_>, record: &Record, count: u64) -> Case
         "call": name, "nr": call.nr, "arch": arch.map(Arch::name), "token": call.arch, "pid": record.pid,
         "comm": record.comm, "exe": record.exe, "signal": record.signal, "ip": record.ip, "count": count,
         "action": record.action.map(callgate::syntax::action_text), "decided_by": by,
-        "allow": line.and_then(Result::ok),
+        "allow": line.and_then(Result::ok), "allows_more": false,
     });
-    Case { call, with_args: false, text, json, permitted }
+    Case { call, known: Known::NONE, text, json, permitted }
 }
 
 /// The same action, whatever its data.
@@ -166,73 +155,30 @@ fn same(a: callgate::Action, b: callgate::Action) -> bool {
 }
 
 /// Writes the policy with a line for every case; the lines and their numbers.
-fn apply(args: &Why, input: Input, cases: &[Case], say: &Say) -> Result<Vec<(usize, String)>, Failure> {
-    if args.policy == "-" || !std::path::Path::new(&args.policy).is_file() {
+fn apply(args: &Why, input: &Input, cases: &[Case], say: &Say) -> Result<Vec<(usize, String)>, Failure> {
+    // What `FORMAT:` in front and `#NAME` behind say is not the file's name.
+    let path = std::path::Path::new(&input.name);
+    if !args.policy.contains(&input.name) || !path.is_file() {
         return Err(Failure::input(format!("{}: --apply changes a file, and this is none", args.policy)));
     }
     if !args.reading.arches.arch.is_empty() {
         return Err(Failure::input("--apply works on the whole policy: leave --arch out"));
     }
-    let (name, Kind::Own(parsed, policy)) = (input.name.clone(), input.kind) else {
-        return Err(Failure::input(format!(
-            "{}: --apply changes policies in callgate's own language",
-            args.policy
-        )));
-    };
-    let calls: Vec<(SeccompData, bool)> =
-        cases.iter().filter(|c| !c.permitted).map(|c| (c.call, c.with_args)).collect();
-    let (text, added) = grow(&name, *parsed, *policy, &calls)?;
-    if !added.is_empty() {
-        replace(&args.policy, &text).map_err(|e| Failure::input(format!("{}: {e}", args.policy)))?;
-        say.error(&format!("{}: changed; every call it does not name gets what it got before", args.policy));
-    }
-    Ok(added)
-}
-
-/// The text of a policy with a line for every call, of which the arguments are known or not; the lines and their
-/// numbers.
-pub(crate) fn grow(
-    name: &str,
-    mut parsed: Parsed,
-    mut policy: Policy,
-    calls: &[(SeccompData, bool)],
-) -> Result<(String, Vec<(usize, String)>), Failure> {
-    let mut loader = input::loader;
-    let mut added = Vec::new();
-    let mut text = String::new();
-    for (call, with_args) in calls {
-        let wrong = |e: NoRemedy| Failure::new(FINDINGS, format!("{name}: {e}"));
-        let filter = policy.lower().map_err(|e| Failure::input(format!("{name}: {e}")))?;
-        let rule = match remedy::rule(&policy, &filter, call, *with_args) {
-            // An earlier call's line allows it.
-            Err(NoRemedy::Permitted) => continue,
-            other => other.map_err(wrong)?,
-        };
-        let patch = remedy::patch(&parsed, &policy, &rule, call, &mut loader).map_err(wrong)?;
-        text.clone_from(&patch.text);
-        let mut read = callgate::syntax::parse(name, &text, &mut loader);
-        let Some(next) = read.policy.take() else { return Err(wrong(NoRemedy::NoPlace)) };
-        let after = next.lower().map_err(|e| Failure::input(format!("{name}: {e}")))?;
-        for expect in &read.expects {
-            if test::contradiction(&after, expect).is_some() && test::contradiction(&filter, expect).is_none()
-            {
-                return Err(Failure::new(
-                    FINDINGS,
-                    format!(
-                        "{}: expects {} to be denied: change that line first",
-                        expect.origin, expect.text
-                    ),
-                ));
-            }
+    let calls: Vec<(SeccompData, Known)> =
+        cases.iter().filter(|c| !c.permitted).map(|c| (c.call, c.known)).collect();
+    let grown = grow::grow(input, &calls)?;
+    if !grown.added.is_empty() {
+        replace(path, &grown.text).map_err(|e| input.failure(e))?;
+        say.error(&format!("{}: changed; every call it does not name gets what it got before", input.name));
+        for line in &grown.allow_more {
+            say.error(&format!("{}: {line}: allows the call with other arguments, too", input.name));
         }
-        added.push((patch.line, patch.added));
-        (parsed, policy) = (read, next);
     }
-    Ok((text, added))
+    Ok(grown.added)
 }
 
 /// Writes the file whole or not at all.
-fn replace(path: &str, text: &str) -> std::io::Result<()> {
+fn replace(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     let path = std::fs::canonicalize(path)?;
     let permissions = std::fs::metadata(&path)?.permissions();
     let mut new = path.clone().into_os_string();
