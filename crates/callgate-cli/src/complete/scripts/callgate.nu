@@ -350,12 +350,12 @@ export extern "callgate why" [
   --verbose(-v) # Say what the input was taken for and why, and what there is to note about it
   --audit: string@"nu-complete callgate" # Audit records
   --core: string@"nu-complete callgate" # The core dump of a process that died of SIGSYS
-  --apply # Add the line that allows the call to the policy, proved to change nothing else
+  --apply # Add the line that allows the call to the policy, in its own notation, proved to change nothing else
   --json # Print JSON
   --color: string@"nu-complete callgate" # When to use colour
   --help(-h) # Print help
   policy: string@"nu-complete callgate" # The policy
-  call?: string@"nu-complete callgate" # A call, as in C
+  call?: string@"nu-complete callgate" # A call, as in C or as strace prints it
 ]
 
 # Find out what this kernel lets this process do

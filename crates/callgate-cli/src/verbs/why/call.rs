@@ -12,6 +12,8 @@ pub(super) struct Written {
     pub(super) call: SeccompData,
     /// The arguments whose value the text says.
     pub(super) known: Known,
+    /// Whether there is a name or a number and nothing else.
+    pub(super) is_bare: bool,
     texts: Vec<(u64, Vec<u8>)>,
 }
 
@@ -24,7 +26,7 @@ pub(super) fn parse(arch: Arch, line: &str) -> Result<Written, Failure> {
     let text = without_task(line.trim());
     let Some((name, rest)) = text.split_once('(') else {
         let call = emu::call(arch, text, &[], "0")?;
-        return Ok(Written { call, known: Known::ALL, texts: Vec::new() });
+        return Ok(Written { call, known: Known::NONE, is_bare: true, texts: Vec::new() });
     };
     let words = arguments(rest).ok_or_else(|| Failure::input(format!("{text}: no closing bracket")))?;
     let name = name.trim();
@@ -57,7 +59,7 @@ pub(super) fn parse(arch: Arch, line: &str) -> Result<Written, Failure> {
             }
         };
     }
-    Ok(Written { call: emu::call(arch, name, &all, "0")?, known, texts })
+    Ok(Written { call: emu::call(arch, name, &all, "0")?, known, is_bare: false, texts })
 }
 
 /// Without the `[pid 12] ` or `12 ` strace puts in front of a call.
@@ -187,7 +189,7 @@ mod tests {
         assert_eq!(words("socket(AF_NETLINK, …)").1, [1, 2, 3, 4, 5]);
         assert_eq!(words("socket(AF_NETLINK, ...)").1, [1, 2, 3, 4, 5]);
         assert_eq!(words("socket(…, SOCK_RAW, 0)").1, [0]);
-        assert_eq!(words("getpid").1, [0u8; 0]);
+        assert_eq!(words("getpid").1, [0, 1, 2, 3, 4, 5]);
         assert_eq!(words("getpid()").0, words("getpid").0);
         assert!(parse(Arch::X86_64, "socket(AF_INET").is_err());
         assert!(parse(Arch::X86_64, "socket(AF_NOTHING)").is_err());

@@ -55,7 +55,11 @@ pub(crate) fn why(args: &Why, say: &Say) -> Outcome {
 fn cases(args: &Why, input: &Input, judge: &Judge<'_>) -> Result<Vec<Case>, Failure> {
     if let Some(call) = &args.call {
         let arch = args.reading.arches.arch.first().copied().or(input.arch()).or(Arch::NATIVE);
-        let written = call::parse(arch.unwrap_or(Arch::X86_64), call)?;
+        let mut written = call::parse(arch.unwrap_or(Arch::X86_64), call)?;
+        if written.is_bare && judge.depends_on(&written.call, Known::NONE).is_some() {
+            // A name alone, of a call whose arguments matter: as if they were all 0.
+            written.known = Known::ALL;
+        }
         if let Some(names) = judge.depends_on(&written.call, written.known) {
             return Err(Failure::input(format!(
                 "{call}: what {} does depends on {names}, which is not said here",
