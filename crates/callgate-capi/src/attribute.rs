@@ -1,8 +1,9 @@
 //! The attributes of a collection.
 
 use crate::kernel::{Feature, Kernel};
+use crate::known;
 use callgate::Action;
-use libc::{EACCES, EINVAL, EOPNOTSUPP, c_int};
+use libc::{EACCES, EINVAL, ENOSYS, EOPNOTSUPP, c_int};
 
 /// What `seccomp_attr_set` sets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +28,10 @@ pub(crate) struct Attributes {
     pub(crate) raw_errors: bool,
     /// Only fatal signals interrupt a call a supervisor has received.
     pub(crate) wait_killable: bool,
+    /// The action for calls that `newest` does not have and no rule matches.
+    pub(crate) unknown: u32,
+    /// The newest kernel whose calls the rules are about, as `enum scmp_kver` counts; [`known::ANY`] for all calls.
+    pub(crate) newest: u32,
 }
 
 impl Attributes {
@@ -42,6 +47,8 @@ impl Attributes {
             optimize: 1,
             raw_errors: false,
             wait_killable: false,
+            unknown: Action::Errno(callgate::Errno(ENOSYS as u16)).to_ret(),
+            newest: known::ANY,
         }
     }
 
@@ -58,6 +65,8 @@ impl Attributes {
             8 => self.optimize,
             9 => self.raw_errors.into(),
             10 => self.wait_killable.into(),
+            11 => self.unknown,
+            12 => self.newest,
             _ => return Err(EINVAL),
         })
     }
@@ -96,10 +105,21 @@ impl Attributes {
             8 => return Err(EOPNOTSUPP),
             9 => self.raw_errors = on,
             10 => self.wait_killable = on,
+            // Once calls are told apart by kernel, what the others get is fixed.
+            11 if self.newest != known::ANY || !is_action(value) => return Err(EINVAL),
+            11 if is_notify(value) && self.tsync && !Kernel::has(Feature::TsyncEsrch) => return Err(EINVAL),
+            11 => self.unknown = value,
+            12 if known::kernel(value).is_none() => return Err(EINVAL),
+            12 => self.newest = value,
             _ => return Err(EINVAL),
         }
-        Ok(matches!(which, 2 | 5 | 8))
+        Ok(matches!(which, 2 | 5 | 8 | 11 | 12))
     }
+}
+
+/// Whether this action hands calls to a supervisor.
+pub(crate) fn is_notify(action: u32) -> bool {
+    matches!(Action::from_ret(action), Action::Notify(_))
 }
 
 /// Whether this is an action the interface knows and the kernel supports: data only where it means

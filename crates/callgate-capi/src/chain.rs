@@ -40,6 +40,11 @@ pub(crate) struct Rules {
 pub(crate) struct Conflict;
 
 impl Rules {
+    /// One rule, without comparisons.
+    pub(crate) fn only(action: u32) -> Rules {
+        Rules { always: Some(action), ..Rules::default() }
+    }
+
     /// The action of the rule without comparisons.
     pub(crate) fn always(&self) -> Option<u32> {
         self.always
@@ -64,7 +69,7 @@ impl Rules {
             return Ok(());
         }
         if compares.is_empty() {
-            *self = Rules { always: Some(action), ..Rules::default() };
+            *self = Rules::only(action);
             return Ok(());
         }
         self.tree.add(&compares, action, narrow)?;

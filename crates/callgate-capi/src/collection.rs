@@ -1,14 +1,15 @@
 //! What a `scmp_filter_ctx` points to: rules for one or more architectures, attributes, and the program
 //! they make.
 
-use crate::attribute::{Attributes, is_action};
+use crate::attribute::{Attributes, is_action, is_notify};
 use crate::chain::Compare;
 use crate::compile;
 use crate::kernel::{Feature, Kernel};
+use crate::known;
 use crate::name;
 use crate::rules::{ArchRules, Asked, translate};
 use callgate::abi::Endian;
-use callgate::{Action, Arch, Program};
+use callgate::{Arch, Program};
 use libc::{EACCES, EDOM, EEXIST, EFAULT, EINVAL, EOPNOTSUPP, c_int};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -65,6 +66,10 @@ impl Collection {
             return Err(EOPNOTSUPP);
         }
         if is_notify(action) && self.attributes.tsync && !Kernel::has(Feature::TsyncEsrch) {
+            return Err(EINVAL);
+        }
+        // From then on every call of that kernel has its action.
+        if self.attributes.newest != known::ANY {
             return Err(EINVAL);
         }
         Ok(())
@@ -136,6 +141,9 @@ impl Collection {
         if a.default != b.default || a.no_new_privs != b.no_new_privs || a.tsync != b.tsync {
             return Err(EINVAL);
         }
+        if (a.unknown, a.newest) != (b.unknown, b.newest) {
+            return Err(EINVAL);
+        }
         if self.endian() != other.endian() {
             return Err(EDOM);
         }
@@ -160,6 +168,7 @@ impl Collection {
         if self.attributes.set(which, value, self.notifies)? {
             self.program = None;
         }
+        self.notifies |= is_notify(self.attributes.unknown);
         Ok(())
     }
 
@@ -200,10 +209,6 @@ impl Collection {
         let skip = number == -1 && self.attributes.skip;
         if (-99..=-1).contains(&number) && !skip { Err(EINVAL) } else { Ok(()) }
     }
-}
-
-fn is_notify(action: u32) -> bool {
-    matches!(Action::from_ret(action), Action::Notify(_))
 }
 
 /// Each argument at most once, and only those there are.

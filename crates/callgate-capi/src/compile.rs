@@ -2,6 +2,7 @@
 
 use crate::attribute::Attributes;
 use crate::collection::Collection;
+use crate::known;
 use crate::meaning;
 use crate::order;
 use crate::rules::ArchRules;
@@ -71,6 +72,17 @@ fn policy(collection: &Collection) -> Policy {
     let mut rules = Vec::new();
     for filter in &collection.filters {
         of_arch(filter, &arches, attributes, &mut rules);
+    }
+    if let Some(newest) = known::kernel(attributes.newest) {
+        let unknown = Action::from_ret(attributes.unknown);
+        for arch in &arches {
+            let known = known::ranges(*arch, newest).into_iter().map(Call::Numbers).collect();
+            rules.push(rule(*arch, known, Cond::True, default));
+            rules.push(rule(*arch, vec![Call::Any], Cond::True, unknown));
+            if *arch == Arch::X86_64 && !arches.contains(&Arch::X32) {
+                rules.push(rule(*arch, vec![Call::Numbers(u32::MAX..=u32::MAX)], Cond::True, unknown));
+            }
+        }
     }
     if arches.contains(&Arch::X86_64) && !arches.contains(&Arch::X32) && bad_arch != default {
         // Number -1 is no x32 number: a tracer sets it to skip a call.

@@ -10,6 +10,7 @@
 //! * `order`: in which order calls are listed and asked for.
 //! * `pfc`: a collection as text, the way libseccomp words it.
 //! * `name`, `pseudo`, `token`: names, numbers and architectures as the interface counts them.
+//! * `known`: which calls a kernel has, by the interface's numbers of kernels.
 //! * `kernel`: what the kernel supports; loading; notifications.
 //!
 //! # Safety
@@ -24,6 +25,7 @@ mod chain;
 mod collection;
 mod compile;
 mod kernel;
+mod known;
 mod meaning;
 mod name;
 mod order;
@@ -33,3 +35,4 @@ mod token;
 mod tree;
 
 pub use callgate::abi::pseudo::PSEUDO;
+pub use known::{KERNELS, kernel};

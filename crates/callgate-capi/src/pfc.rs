@@ -5,6 +5,7 @@
 
 use crate::chain::Rules;
 use crate::collection::Collection;
+use crate::known;
 use crate::name;
 use crate::order::{self, LEAF};
 use crate::rules::ArchRules;
@@ -19,7 +20,13 @@ use std::fmt::Write;
 pub(crate) fn text(collection: &Collection) -> String {
     let mut out = Text(String::from("#\n# pseudo filter code start\n#\n"));
     for filter in &collection.filters {
-        of_arch(&mut out, collection, filter);
+        match known::kernel(collection.attributes.newest) {
+            None => of_arch(&mut out, collection, filter, collection.attributes.default),
+            Some(newest) => {
+                let listed = filter.with_known(newest, collection.attributes.default);
+                of_arch(&mut out, collection, &listed, collection.attributes.unknown);
+            }
+        }
     }
     out.line(0, "# invalid architecture action");
     out.action(0, collection.attributes.bad_arch);
@@ -39,7 +46,8 @@ struct Entry<'a> {
     counted: bool,
 }
 
-fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules) {
+/// The calls of one architecture, and the action of those that are not listed.
+fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules, others: u32) {
     let arch = filter.arch;
     out.line(0, &format!("# filter for arch {} ({})", arch.name(), arch.token()));
     out.line(0, &format!("if ($arch == {})", arch.token()));
@@ -65,7 +73,7 @@ fn of_arch(out: &mut Text, collection: &Collection, filter: &ArchRules) {
         indent = indent.saturating_sub(done);
     }
     out.line(1, "# default action");
-    out.action(1, collection.attributes.default);
+    out.action(1, others);
 }
 
 /// The calls in the order they are written in.

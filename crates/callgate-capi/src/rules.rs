@@ -1,8 +1,10 @@
 //! The rules of one architecture: what a rule given by a native number becomes there.
 
 use crate::chain::{Compare, Rules, canonical};
+use crate::known;
 use crate::name;
 use crate::token;
+use callgate::abi::Kernel;
 use callgate::{Arch, Op};
 use libc::{EDOM, EEXIST, EFAULT, EINVAL, c_int};
 use std::collections::BTreeMap;
@@ -37,6 +39,14 @@ pub(crate) type Changed = (i32, Rules);
 impl ArchRules {
     pub(crate) fn new(arch: Arch) -> ArchRules {
         ArchRules { arch, calls: BTreeMap::new() }
+    }
+
+    /// These rules, and one with this action for each other call of that kernel.
+    pub(crate) fn with_known(&self, kernel: Kernel, action: u32) -> ArchRules {
+        let known = known::numbers(self.arch, kernel).map(|nr| (nr.cast_signed(), Rules::only(action)));
+        let mut calls: BTreeMap<i32, Rules> = known.collect();
+        calls.extend(self.calls.iter().map(|(number, rules)| (*number, rules.clone())));
+        ArchRules { arch: self.arch, calls }
     }
 
     /// What changes with a rule, if it may be added: nothing, the rules of the call, or those of its multiplexer

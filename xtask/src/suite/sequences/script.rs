@@ -97,9 +97,9 @@ pub(super) fn script(number: u64) -> Vec<Step> {
         steps.push(match dice.below(20) {
             0 => Step::ArchAdd(ctx, if dice.once_in(9) { 0x1234 } else { TOKENS[dice.below(8)] }),
             1 if dice.once_in(3) => Step::ArchRemove(ctx, TOKENS[dice.below(8)]),
-            2 => Step::Attr(ctx, dice.below(13) as u32, dice.below(3) as u32),
+            2 => Step::Attr(ctx, of_both(dice.below(13) as u32), dice.below(3) as u32),
             3 if dice.once_in(2) => Step::Attr(ctx, 2, ACTIONS[dice.below(6)]),
-            4 => Step::Get(ctx, 1 + dice.below(11) as u32),
+            4 => Step::Get(ctx, of_both(1 + dice.below(11) as u32)),
             5 => Step::Priority(ctx, CALLS[dice.below(22)], dice.below(256) as u32),
             6 => {
                 open[ctx] += 1;
@@ -130,6 +130,11 @@ pub(super) fn script(number: u64) -> Vec<Step> {
     }
     steps.extend([Step::Pfc(0), Step::Bpf(0)]);
     steps
+}
+
+/// Attributes 11 and 12 came after 2.6: another number in their place, which is none with either library.
+fn of_both(attribute: u32) -> u32 {
+    if matches!(attribute, 11 | 12) { attribute + 100 } else { attribute }
 }
 
 fn compares(dice: &mut Dice) -> Vec<Compare> {
