@@ -3,7 +3,7 @@
 
 use crate::attribute::{Attributes, is_action, is_notify};
 use crate::chain::Compare;
-use crate::compile;
+use crate::compile::{self, Uncompiled};
 use crate::kernel::{Feature, Kernel};
 use crate::known;
 use crate::name;
@@ -191,7 +191,7 @@ impl Collection {
     }
 
     /// The program, compiled if anything has changed.
-    pub(crate) fn program(&mut self) -> Result<Rc<Program>, c_int> {
+    pub(crate) fn program(&mut self) -> Result<Rc<Program>, Uncompiled> {
         if let Some(program) = &self.program {
             return Ok(Rc::clone(program));
         }

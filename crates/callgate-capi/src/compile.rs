@@ -8,7 +8,7 @@ use crate::order;
 use crate::rules::ArchRules;
 use crate::token;
 use callgate::abi::Endian;
-use callgate::emit::{Bound, Options, Target};
+use callgate::emit::{Bound, EmitError, Options, Target};
 use callgate::{
     Action, Arch, ArgCmp, ArgIndex, Call, CompileError, Cond, Filter, Origin, Policy, Program, Rule, Syscall,
     Width,
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 /// The program: proved to mean what the rules mean, of no other instructions than libseccomp uses, and no call
 /// takes more of them than there.
-pub(crate) fn program(collection: &Collection) -> Result<Program, c_int> {
+pub(crate) fn program(collection: &Collection) -> Result<Program, Uncompiled> {
     let policy = policy(collection);
     let endian = collection.endian().unwrap_or(Endian::Little);
     let calls = order::calls(collection);
@@ -34,9 +34,27 @@ pub(crate) fn program(collection: &Collection) -> Result<Program, c_int> {
         bound,
         ..Options::default()
     };
-    filter(&policy)
-        .and_then(|filter| filter.emit_with(&options).map_err(CompileError::Emit))
-        .map_err(|_| EFAULT)
+    let made = filter(&policy).and_then(|filter| filter.emit_with(&options).map_err(CompileError::Emit));
+    made.map_err(|error| match error {
+        CompileError::Emit(EmitError::TooLong { .. }) => Uncompiled::TooLong,
+        _ => Uncompiled::Failed,
+    })
+}
+
+/// Why there is no program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Uncompiled {
+    /// It would be longer than any kernel takes.
+    TooLong,
+    /// Nothing is known, or nothing proved.
+    Failed,
+}
+
+impl Uncompiled {
+    /// The error that calls other than `seccomp_load` return.
+    pub(crate) fn code(self) -> c_int {
+        EFAULT
+    }
 }
 
 /// What the policy means. Error numbers are the caller's own, not to be translated for any architecture.

@@ -175,7 +175,7 @@ impl Kernel {
     /// Waits for a notification.
     ///
     /// # Safety
-    /// `request` points to as many writable zeroed bytes as [`Kernel::notification_sizes`] says.
+    /// `request` is null or points to as many writable zeroed bytes as [`Kernel::notification_sizes`] says.
     pub(crate) unsafe fn receive(fd: c_int, request: *mut c_void) -> Result<(), c_int> {
         // SAFETY: the caller's contract.
         unsafe { notification(fd, RECV, request) }
@@ -184,7 +184,7 @@ impl Kernel {
     /// Answers a notification.
     ///
     /// # Safety
-    /// `response` points to as many readable bytes as [`Kernel::notification_sizes`] says.
+    /// `response` is null or points to as many readable bytes as [`Kernel::notification_sizes`] says.
     pub(crate) unsafe fn respond(fd: c_int, response: *mut c_void) -> Result<(), c_int> {
         // SAFETY: the caller's contract.
         unsafe { notification(fd, SEND, response) }
@@ -246,7 +246,7 @@ const fn ioc(direction: c_ulong, number: c_ulong, size: c_ulong) -> c_ulong {
 }
 
 /// # Safety
-/// `buffer` is what `request` wants.
+/// `buffer` is what `request` wants, or null, which the kernel refuses.
 unsafe fn notification(fd: c_int, request: c_ulong, buffer: *mut c_void) -> Result<(), c_int> {
     if !Kernel::has(Feature::Notify) {
         return Err(EOPNOTSUPP);

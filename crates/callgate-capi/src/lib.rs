@@ -11,11 +11,12 @@
 //! * `pfc`: a collection as text, the way libseccomp words it.
 //! * `name`, `pseudo`, `token`: names, numbers and architectures as the interface counts them.
 //! * `known`: which calls a kernel has, by the interface's numbers of kernels.
+//! * `memory`: what happens where there is none.
 //! * `kernel`: what the kernel supports; loading; notifications.
 //!
 //! # Safety
 //!
-//! Unsafe code is in `api/` and `kernel/`. A `scmp_filter_ctx` is a pointer that `seccomp_init` returned and
+//! Unsafe code is in `api/`, `kernel` and `memory`. A `scmp_filter_ctx` is a pointer that `seccomp_init` returned and
 //! `seccomp_release` or `seccomp_merge` has not yet taken back; a stamp at its beginning tells most other
 //! pointers to readable memory apart, as it always has in this interface.
 
@@ -27,6 +28,7 @@ mod compile;
 mod kernel;
 mod known;
 mod meaning;
+mod memory;
 mod name;
 mod order;
 mod pfc;

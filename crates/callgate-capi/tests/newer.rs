@@ -90,7 +90,8 @@ fn a_caller_is_given_a_descriptor() {
         return;
     }
     assert_eq!(error, 0);
-    let listener = seccomp_notify_fd(ctx);
+    // SAFETY: a live context.
+    let listener = unsafe { seccomp_notify_fd(ctx) };
     let (mut request, mut response) = (null_mut(), null_mut());
     // SAFETY: the buffers are made by the library for this; the notification begins with its id, the answer with id
     // and value.

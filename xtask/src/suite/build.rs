@@ -42,22 +42,27 @@ pub(super) fn built(name: &str) -> PathBuf {
 }
 
 /// The stock library, built from the same sources as the tests.
-pub(super) fn stock(place: &Path, source: &Path) -> Result<Library> {
-    let version = version(source)?;
-    let lib = place.join("lib").join(format!("stock-{version}"));
+pub(super) fn stock(place: &Path, source: &Source) -> Result<Library> {
+    let version = version(&source.folder)?;
+    let lib = place.join("lib").join(format!("stock-{}", source.label(&version)));
     let library = Library {
         name: format!("stock-{version}"),
         version,
         folder: lib.clone(),
-        header: source.join("include"),
+        header: source.folder.join("include"),
     };
-    if lib.join("libseccomp.so.2").exists() {
-        return Ok(library);
+    let source = match source {
+        Source { is_ours: true, .. } if lib.join("libseccomp.so.2").exists() => return Ok(library),
+        source => &source.folder,
+    };
+    if !source.join("configure").exists() {
+        // A tree as its authors keep it.
+        must(Command::new("./autogen.sh").current_dir(source))?;
     }
-    if !source.join("src/.libs").exists() {
+    if !source.join("Makefile").exists() {
         must(Command::new("./configure").arg("--quiet").current_dir(source))?;
-        must(Command::new("make").args(["-s", "-C", "src", "libseccomp.la"]).current_dir(source))?;
     }
+    must(Command::new("make").args(["-s", "-C", "src", "libseccomp.la"]).current_dir(source))?;
     folder(&lib)?;
     let made = source.join("src/.libs/libseccomp.so");
     copy(&made, &lib.join("libseccomp.so.2"))?;
@@ -70,6 +75,29 @@ pub(super) fn linked(lib: &Path) -> Result<()> {
     match std::os::unix::fs::symlink("libseccomp.so.2", &name) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(format!("{}: {e}", name.display())),
         _ => Ok(()),
+    }
+}
+
+/// The sources of the tests.
+pub(super) struct Source {
+    pub(super) folder: PathBuf,
+    /// Whether they have been downloaded here, and nobody changes them.
+    pub(super) is_ours: bool,
+}
+
+impl Source {
+    /// What folders made from it are called: one version may come in several trees.
+    fn label(&self, version: &str) -> String {
+        if self.is_ours {
+            return version.to_string();
+        }
+        let path = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        // FNV-1a: the same in every run.
+        let hash =
+            path.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        format!("{version}-{hash:016x}")
     }
 }
 
@@ -87,10 +115,12 @@ fn version(source: &Path) -> Result<String> {
         .ok_or(format!("{}: no version in it", path.display()))
 }
 
-/// Builds every test program against a library and its header, in a folder of its own.
-pub(super) fn suite(place: &Path, source: &Path, library: &Library) -> Result<Suite> {
-    let version = version(source)?;
-    let base = place.join(format!("run-{version}")).join(&library.name);
+/// Builds every test program against a library and its header, in a folder of its own. A test that does not compile
+/// against this header is left out, and its cases become errors.
+pub(super) fn suite(place: &Path, source: &Source, library: &Library) -> Result<Suite> {
+    let version = version(&source.folder)?;
+    let base = place.join(format!("run-{}", source.label(&version))).join(&library.name);
+    let source = &source.folder;
     let suite = Suite { version, tests: base.join("tests"), tools: base.join("tools") };
     let header = &library.header;
     folder(&suite.tests)?;
@@ -104,20 +134,23 @@ pub(super) fn suite(place: &Path, source: &Path, library: &Library) -> Result<Su
         if is_newer(&out, inputs, header) { Ok(()) } else { must(&mut cc).map(drop) }
     };
     let (tests, tools) = (source.join("tests"), source.join("tools"));
+    forget(&suite.tests, &tests)?;
     for entry in std::fs::read_dir(&tests).map_err(|e| format!("{}: {e}", tests.display()))? {
         let path = entry.map_err(|e| format!("{}: {e}", tests.display()))?.path();
         let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
         match name.strip_suffix(".c") {
             Some("util") => {}
             Some("miniseq") => cc(suite.tests.join("miniseq"), std::slice::from_ref(&path), false)?,
-            Some(stem) => cc(suite.tests.join(stem), &[path.clone(), tests.join("util.c")], true)?,
-            None if name.contains(".tests")
-                || name.contains(".pfc")
-                || name.ends_with(".py")
-                || name.ends_with(".sh")
-                || name.ends_with(".supp")
-                || name == "regression" =>
-            {
+            Some(stem) => {
+                let made = suite.tests.join(stem);
+                if let Err(reason) = cc(made.clone(), &[path.clone(), tests.join("util.c")], true) {
+                    eprintln!("{}: {stem} does not compile: {reason}", library.name);
+                    // One from before must not be run in its place.
+                    let _ = std::fs::remove_file(made);
+                }
+            }
+            // What tests read, and the script; not what has been built among them.
+            None if path.is_file() && (name.contains('.') || name == "regression") && !is_built(name) => {
                 copy(&path, &suite.tests.join(name))?;
             }
             None => {}
@@ -132,6 +165,25 @@ pub(super) fn suite(place: &Path, source: &Path, library: &Library) -> Result<Su
     Ok(suite)
 }
 
+/// Takes out the lists of tests that the sources do not have any more.
+fn forget(made: &Path, tests: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(made).map_err(|e| format!("{}: {e}", made.display()))? {
+        let path = entry.map_err(|e| format!("{}: {e}", made.display()))?.path();
+        let is_list = path.extension().is_some_and(|e| e == "tests");
+        if is_list && path.file_name().is_some_and(|name| !tests.join(name).exists()) {
+            std::fs::remove_file(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file among the tests has been made there, or is of no use outside its folder.
+fn is_built(name: &str) -> bool {
+    name.starts_with('.')
+        || name.starts_with("Makefile")
+        || [".h", ".o", ".lo", ".la", ".trs", ".log"].iter().any(|end| name.ends_with(end))
+}
+
 /// Whether a file has been made after all it is made from.
 fn is_newer(made: &Path, from: &[PathBuf], header: &Path) -> bool {
     let time = |path: &Path| std::fs::metadata(path).and_then(|m| m.modified()).ok();
@@ -142,8 +194,8 @@ fn is_newer(made: &Path, from: &[PathBuf], header: &Path) -> bool {
 
 /// Builds the Python module of the sources against a library, where the tests look for it; `false` if there
 /// is no Cython or no Python to build it with.
-pub(super) fn python(suite: &Suite, source: &Path, library: &Library) -> Result<bool> {
-    let from = source.join("src/python");
+pub(super) fn python(suite: &Suite, source: &Source, library: &Library) -> Result<bool> {
+    let from = source.folder.join("src/python");
     let to = suite.tests.with_file_name("src").join("python/build/lib.here");
     folder(&to)?;
     let c_file = to.join("seccomp.c");

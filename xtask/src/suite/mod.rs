@@ -6,6 +6,7 @@
 
 mod build;
 mod executed;
+mod hostile;
 mod programs;
 mod regression;
 mod sequences;
@@ -13,13 +14,13 @@ mod sim;
 mod source;
 
 use crate::files::Result;
-use build::Suite;
+use build::{Source, Suite};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask conform --suite [--source DIR] [--kinds KIND,...] [--batches NAME,...]
-           [--stock VERSION] [--sequences N [--seed S]] [--show I] [--executed] [--programs] [--optional]
+           [--stock VERSION] [--sequences N [--seed S]] [--show I] [--executed] [--hostile] [--programs] [--optional]
        `cargo xtask suite` is the same
 
   --source DIR     an unpacked libseccomp source tree; downloaded otherwise
@@ -30,6 +31,7 @@ usage: cargo xtask conform --suite [--source DIR] [--kinds KIND,...] [--batches 
                    `newest`; otherwise the tests are run with each, and sequences with the newest
   --optional       without the source package say so, and count as passed: nothing was run
   --executed       also what both libraries' programs execute for the tests' filters: ours never more
+  --hostile        also calls that no well-behaved program makes, each group in a child, with both libraries
   --sequences N    also N generated sequences of API calls on both libraries
   --show I         only: sequence I of seed S with what both libraries return
   --programs       only: real programs of this machine with this project's library in the stock one's place
@@ -74,19 +76,23 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         return programs::run(&ours, &place);
     }
     let source = match &asked.source {
-        Some(folder) => folder.clone(),
+        Some(folder) => Source { folder: folder.clone(), is_ours: false },
         None => match source::fetch(&place) {
             Err(reason) if asked.optional => {
                 println!("skipped, nothing was run: {reason}");
                 return Ok(());
             }
-            fetched => fetched?,
+            fetched => Source { folder: fetched?, is_ours: true },
         },
     };
     let mut stock = vec![build::stock(&place, &source)?];
     match source::packaged(&place) {
         // The same version built here and packaged need not both be run.
         Ok(packaged) if packaged.version == stock[0].version => {}
+        // What is tested there need not be in it yet.
+        Ok(packaged) if is_newer(&stock[0].version, &packaged.version) => {
+            eprintln!("the tests are newer than the packaged library, {}: it is not run", packaged.version);
+        }
         Ok(packaged) => stock.push(packaged),
         Err(reason) => eprintln!("no packaged library to compare with: {reason}"),
     }
@@ -135,12 +141,23 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
             executed::run(&place, [suite, &suites[libraries.len() - 1]], [library, ours])?;
         }
     }
+    if asked.hostile {
+        hostile::run(&place, [newest, ours])?;
+    }
     if asked.sequences > 0 {
         // Nothing more is built, and many sequences take long.
         drop(alone);
         sequences::run(&place, [newest, ours], asked.sequences, asked.seed)?;
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("not everything passed: {}", wrong.join(", "))) }
+}
+
+/// Whether sources of one version are newer than another version; those between releases say 0.0.0.
+fn is_newer(sources: &str, than: &str) -> bool {
+    let numbers =
+        |version: &str| version.split('.').map(|n| n.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>();
+    let sources = numbers(sources);
+    sources.iter().all(|n| *n == 0) || sources > numbers(than)
 }
 
 struct Asked {
@@ -154,6 +171,7 @@ struct Asked {
     batches: Vec<String>,
     optional: bool,
     executed: bool,
+    hostile: bool,
 }
 
 impl Asked {
@@ -170,6 +188,7 @@ impl Asked {
             batches: Vec::new(),
             optional: false,
             executed: false,
+            hostile: false,
         };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
@@ -179,6 +198,7 @@ impl Asked {
                 "--kinds" => asked.kinds = list(value()?),
                 "--batches" => asked.batches = list(value()?),
                 "--executed" => asked.executed = true,
+                "--hostile" => asked.hostile = true,
                 "--optional" => asked.optional = true,
                 "--sequences" => asked.sequences = number(value()?)?,
                 "--seed" => asked.seed = number(value()?)?,

@@ -9,7 +9,7 @@ use super::{Library, Tally, must};
 use crate::files::Result;
 use callgate::abi::insn::op;
 use callgate::{Action, Arch, Program, SeccompData};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,6 +20,10 @@ const KNOWN: [u16; 8] = [op::LD_ABS, op::AND_K, op::OR_K, op::JA, op::JEQ_K, op:
 pub(super) fn run(suite: &Suite, library: &Library) -> Result<Tally> {
     let arches = Arches::of(suite)?;
     let mut run = Run { suite, library, arches, numbers: BTreeMap::new(), tally: Tally::default() };
+    for unknown in run.arches.unknown.clone() {
+        // Its cases in groups of architectures are not run.
+        run.error("all", &unknown)?;
+    }
     for path in batches(suite)? {
         let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let mut kind = "";
@@ -59,15 +63,27 @@ impl Run<'_> {
         let [name, arches, call, args @ .., expected] = fields else {
             return Err(format!("a case of fewer than four fields: {fields:?}"));
         };
-        let arches = self.arches.chosen(arches)?;
+        let arches = match self.arches.chosen(arches) {
+            Ok(arches) => arches,
+            Err(reason) => return self.error(name, &reason),
+        };
         if arches.is_empty() {
             self.tally.skipped += 1;
             return Ok(());
         }
         if !programs.contains_key(*name) {
-            programs.insert((*name).to_string(), self.program(name)?);
+            let made = self.program(name);
+            let made = made.unwrap_or_else(|reason| {
+                eprintln!("{name}: {reason}");
+                Vec::new()
+            });
+            programs.insert((*name).to_string(), made);
         }
         let bytes = &programs[*name];
+        if bytes.is_empty() {
+            self.tally.errors += 1;
+            return Ok(());
+        }
         let ranges = args.iter().map(|a| range(a)).collect::<Result<Vec<_>>>()?;
         for arch in arches {
             let (low, high) = match range(call) {
@@ -81,6 +97,13 @@ impl Run<'_> {
                 self.calls(name, bytes, arch, nr as u32, &ranges, &mut [0; 6], 0, expected);
             }
         }
+        Ok(())
+    }
+
+    /// A case that cannot be run.
+    fn error(&mut self, name: &str, reason: &str) -> Result<()> {
+        eprintln!("{}: {name}: {reason}", self.library.name);
+        self.tally.errors += 1;
         Ok(())
     }
 
@@ -170,24 +193,30 @@ fn answer(bytes: &[u8], arch: Arch, nr: u32, args: [u64; 6]) -> String {
 struct Arches {
     native: Arch,
     groups: BTreeMap<&'static str, Vec<Arch>>,
+    /// What is wrong with those of the script that nobody knows here.
+    unknown: BTreeSet<String>,
 }
 
 impl Arches {
     fn of(suite: &Suite) -> Result<Arches> {
         let path = suite.tests.join("regression");
         let script = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let mut unknown = BTreeSet::new();
         let lists = [("all_le", "LE"), ("all_be", "BE"), ("all_32", "32B"), ("all_64", "64B")].map(
             |(group, mark)| {
                 let lead = format!("GLBL_ARCH_{mark}_SUPPORT=\"");
                 let list = script.split_once(&lead).and_then(|(_, rest)| rest.split_once('"'));
                 let list = list.ok_or(format!("{}: no list {lead}", path.display()))?.0;
                 let names = list.split_whitespace().filter(|word| *word != "\\");
-                Ok((group, names.map(named).collect::<Result<Vec<_>>>()?))
+                let known =
+                    names.filter_map(|name| named(name).map_err(|reason| unknown.insert(reason)).ok());
+                Ok((group, known.collect::<Vec<_>>()))
             },
         );
         Ok(Arches {
             native: Arch::NATIVE.ok_or("this machine's architecture has no filters")?,
             groups: lists.into_iter().collect::<Result<_>>()?,
+            unknown,
         })
     }
 

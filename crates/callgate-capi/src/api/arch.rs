@@ -5,7 +5,7 @@
 //! See [`crate::api`].
 #![expect(unsafe_code, reason = "exported to C")]
 
-use super::guard::{guard, guarded};
+use super::guard::{guard, guard_allocating, guarded};
 use super::handle;
 use crate::token;
 use callgate::Arch;
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn seccomp_arch_exist(ctx: *const c_void, arch_token: u32)
 /// `ctx` is null or a context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_arch_add(ctx: *mut c_void, arch_token: u32) -> c_int {
-    guard(|| {
+    guard_allocating(|| {
         let arch = token::parse(arch_token).ok_or(EINVAL)?;
         // SAFETY: the caller's contract.
         unsafe { handle::get_any(ctx) }?.add_arch(arch).map(|()| 0)

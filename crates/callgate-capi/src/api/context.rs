@@ -5,16 +5,20 @@
 //! See [`crate::api`].
 #![expect(unsafe_code, reason = "exported to C")]
 
-use super::guard::{guard, guarded};
+use super::guard::{guard, guard_allocating, guarded};
 use super::handle;
 use crate::collection::Collection;
 use crate::kernel::Kernel;
+use crate::memory;
 use libc::{c_int, c_void};
 use std::ptr::null_mut;
 
-/// A new context with the native architecture, whose calls get `def_action`; null if that is no action.
+/// A new context with the native architecture, whose calls get `def_action`; null if that is no action, or there is no memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn seccomp_init(def_action: u32) -> *mut c_void {
+    if !memory::is_there() {
+        return null_mut();
+    }
     guarded(|| Collection::new(def_action).map_or(null_mut(), handle::new)).unwrap_or(null_mut())
 }
 
@@ -24,11 +28,13 @@ pub extern "C" fn seccomp_init(def_action: u32) -> *mut c_void {
 /// `ctx` is null or a context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_reset(ctx: *mut c_void, def_action: u32) -> c_int {
-    guard(|| {
-        if ctx.is_null() {
+    if ctx.is_null() {
+        return guard(|| {
             Kernel::reset();
-            return Ok(0);
-        }
+            Ok(0)
+        });
+    }
+    guard_allocating(|| {
         // SAFETY: the caller's contract.
         let collection = unsafe { handle::get_any(ctx) }?;
         *collection = Collection::new(def_action)?;
@@ -52,7 +58,7 @@ pub unsafe extern "C" fn seccomp_release(ctx: *mut c_void) {
 /// Both are null or contexts; `ctx_src` is not used again after success.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_merge(ctx_dst: *mut c_void, ctx_src: *mut c_void) -> c_int {
-    guard(|| {
+    guard_allocating(|| {
         if ctx_dst == ctx_src {
             // SAFETY: the caller's contract.
             unsafe { handle::get(ctx_dst) }?;

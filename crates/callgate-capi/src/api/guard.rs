@@ -1,6 +1,7 @@
 //! The edge to C: results become return codes, panics become errors.
 
-use libc::{EFAULT, c_int};
+use crate::memory;
+use libc::{EFAULT, ENOMEM, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs what stands behind an exported function; no panic leaves it.
@@ -10,6 +11,11 @@ pub(super) fn guard(body: impl FnOnce() -> Result<c_int, c_int>) -> c_int {
         Some(Err(errno)) => -errno,
         None => -EFAULT,
     }
+}
+
+/// As [`guard`], for what needs memory: `-ENOMEM`, and nothing else, where there is none.
+pub(super) fn guard_allocating(body: impl FnOnce() -> Result<c_int, c_int>) -> c_int {
+    if memory::is_there() { guard(body) } else { -ENOMEM }
 }
 
 /// As [`guard`], for functions with other results; `None` after a panic.

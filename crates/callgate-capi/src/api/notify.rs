@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "exported to C")]
 
 use super::guard::guard;
+use super::handle;
 use crate::kernel::Kernel;
 use libc::{EFAULT, EINVAL, ENOMEM, c_int, c_void};
 use std::ptr::null_mut;
@@ -57,13 +58,10 @@ pub unsafe extern "C" fn seccomp_notify_free(req: *mut c_void, resp: *mut c_void
 /// Waits for a notification.
 ///
 /// # Safety
-/// `req` comes from [`seccomp_notify_alloc`].
+/// `req` is null, which is an error of the kernel's, or comes from [`seccomp_notify_alloc`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut c_void) -> c_int {
     guard(|| {
-        if req.is_null() {
-            return Err(EINVAL);
-        }
         // SAFETY: the caller's contract.
         unsafe { Kernel::receive(fd, req) }.map(|()| 0)
     })
@@ -72,13 +70,10 @@ pub unsafe extern "C" fn seccomp_notify_receive(fd: c_int, req: *mut c_void) -> 
 /// Answers a notification.
 ///
 /// # Safety
-/// `resp` comes from [`seccomp_notify_alloc`].
+/// `resp` is null, which is an error of the kernel's, or comes from [`seccomp_notify_alloc`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_notify_respond(fd: c_int, resp: *mut c_void) -> c_int {
     guard(|| {
-        if resp.is_null() {
-            return Err(EINVAL);
-        }
         // SAFETY: the caller's contract.
         unsafe { Kernel::respond(fd, resp) }.map(|()| 0)
     })
@@ -106,7 +101,14 @@ pub extern "C" fn seccomp_notify_id_valid(fd: c_int, id: u64) -> c_int {
 }
 
 /// The descriptor notifications arrive on; there is one in a process, whatever the context.
+///
+/// # Safety
+/// `ctx` is null or a context.
 #[unsafe(no_mangle)]
-pub extern "C" fn seccomp_notify_fd(_ctx: *const c_void) -> c_int {
-    guard(|| Kernel::listener().ok_or(EFAULT))
+pub unsafe extern "C" fn seccomp_notify_fd(ctx: *const c_void) -> c_int {
+    guard(|| {
+        // SAFETY: the caller's contract.
+        unsafe { handle::get(ctx.cast_mut()) }?;
+        Kernel::listener().ok_or(EFAULT)
+    })
 }

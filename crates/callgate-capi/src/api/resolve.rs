@@ -16,7 +16,13 @@ use std::ptr::null_mut;
 /// The name of a call, to be freed by the caller; null if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn seccomp_syscall_resolve_num_arch(arch_token: u32, num: c_int) -> *mut c_char {
-    let name = guarded(|| token::parse(arch_token).and_then(|arch| name::of_number(arch, num))).flatten();
+    let name = guarded(|| {
+        let arch = token::parse(arch_token)?;
+        // Numbers of x32 have always been taken with and without its bit.
+        let is_bare = arch == Arch::X32 && num >= 0;
+        name::of_number(arch, if is_bare { num | Arch::X32_BIT.cast_signed() } else { num })
+    });
+    let name = name.flatten();
     let Some(name) = name else { return null_mut() };
     // SAFETY: one byte more than the name, all of it zero; then the name is put into it.
     unsafe {

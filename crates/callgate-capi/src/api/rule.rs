@@ -5,7 +5,7 @@
 //! See [`crate::api`].
 #![expect(unsafe_code, reason = "exported to C")]
 
-use super::guard::guard;
+use super::guard::guard_allocating;
 use super::handle;
 use crate::chain::Compare;
 use crate::rules::Asked;
@@ -35,7 +35,7 @@ const _: () = assert!(size_of::<scmp_arg_cmp>() == 24);
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_syscall_priority(ctx: *mut c_void, syscall: c_int, priority: u8) -> c_int {
     // SAFETY: the caller's contract.
-    guard(|| unsafe { handle::get(ctx) }?.set_priority(syscall, priority).map(|()| 0))
+    guard_allocating(|| unsafe { handle::get(ctx) }?.set_priority(syscall, priority).map(|()| 0))
 }
 
 /// Adds a rule: this action for this call if all comparisons hold.
@@ -80,7 +80,7 @@ unsafe fn add(
     compares: *const scmp_arg_cmp,
     exact: bool,
 ) -> c_int {
-    guard(|| {
+    guard_allocating(|| {
         let count = count as usize;
         if count > 6 || (count > 0 && compares.is_null()) {
             return Err(EINVAL);

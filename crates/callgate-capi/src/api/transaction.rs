@@ -5,8 +5,9 @@
 //! See [`crate::api`].
 #![expect(unsafe_code, reason = "exported to C")]
 
-use super::guard::{guard, guarded};
+use super::guard::{guard, guard_allocating, guarded};
 use super::handle;
+use crate::compile::Uncompiled;
 use libc::{c_int, c_void};
 
 /// Remembers the rules. Transactions nest.
@@ -15,7 +16,7 @@ use libc::{c_int, c_void};
 /// `ctx` is null or a context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_transaction_start(ctx: *const c_void) -> c_int {
-    guard(|| {
+    guard_allocating(|| {
         // SAFETY: the caller's contract.
         unsafe { handle::get(ctx.cast_mut()) }?.start();
         Ok(0)
@@ -55,8 +56,8 @@ pub unsafe extern "C" fn seccomp_transaction_commit(ctx: *const c_void) -> c_int
 /// `ctx` is null or a context.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn seccomp_precompute(ctx: *const c_void) -> c_int {
-    guard(|| {
+    guard_allocating(|| {
         // SAFETY: the caller's contract.
-        unsafe { handle::get(ctx.cast_mut()) }?.program().map(|_| 0)
+        unsafe { handle::get(ctx.cast_mut()) }?.program().map(|_| 0).map_err(Uncompiled::code)
     })
 }
