@@ -13,32 +13,29 @@ impl Tree {
         if self.unknown {
             return Ok(());
         }
-        let (Some(new), made) = self.ladder(compares, action, narrow) else { return Ok(()) };
-        let Some(root) = self.root else {
-            (self.root, self.count) = (Some(new), made);
-            return Ok(());
-        };
-        let overlap = self.overlap(root, new, action);
-        let gone: u32 = overlap.superfluous.iter().map(|at| self.cut(Place::Root, *at)).sum();
-        self.count = self.count.wrapping_sub(gone);
-        if gone == 0 && overlap.says_nothing_new {
-            self.let_go_level(new);
-            return Ok(());
+        let Some(new) = self.ladder(compares, action, narrow) else { return Ok(()) };
+        let mut is_new = true;
+        if let Some(root) = self.root {
+            let overlap = self.overlap(root, new, action);
+            let gone = overlap.superfluous.iter().fold(false, |gone, at| self.cut(Place::Root, *at) | gone);
+            self.sweep(Some(new));
+            is_new = gone || !overlap.says_nothing_new;
         }
         if self.root.is_none() {
-            (self.root, self.count) = (Some(new), made);
-            return Ok(());
+            // What has been left behind until now is forgotten.
+            self.kept.clear();
+            self.root = Some(new);
+        } else if is_new {
+            self.join(Place::Root, new)?;
         }
-        self.join(Place::Root, new)?;
-        let unused = self.let_go_level(new);
-        self.count = self.count.wrapping_add(made).wrapping_sub(unused);
+        self.sweep(None);
         Ok(())
     }
 
     /// The tree of one rule.
     pub(crate) fn of(compares: &[Compare], action: u32, narrow: bool) -> Tree {
         let mut tree = Tree::default();
-        (tree.root, tree.count) = tree.ladder(compares, action, narrow);
+        tree.root = tree.ladder(compares, action, narrow);
         tree
     }
 
@@ -67,9 +64,7 @@ impl Tree {
         let place_in = stop.unwrap_or(self.levels[level].len());
         self.levels[level].insert(place_in, new);
         if there == Some(from) {
-            self.tests[new].held += 1;
             self.lead(place, Some(new));
-            self.tests[from].held -= 1;
         }
         Ok(())
     }
@@ -87,10 +82,7 @@ impl Tree {
                 Branch::Leads(_) => self.join(Place::Side(known, side), below)?,
                 // What is there asks for less.
                 Branch::Acts(_) => return Ok(()),
-                Branch::Nothing => {
-                    self.lead(Place::Side(known, side), Some(below));
-                    self.tests[below].held += 1;
-                }
+                Branch::Nothing => self.lead(Place::Side(known, side), Some(below)),
             }
         }
         Ok(())
@@ -118,8 +110,7 @@ impl Tree {
                     return Err(Conflict);
                 }
                 *self.side_mut(known, side) = Branch::Acts(action);
-                let gone = self.let_go(below);
-                self.count = self.count.wrapping_sub(gone);
+                self.leave(below);
             }
         }
         Ok(())

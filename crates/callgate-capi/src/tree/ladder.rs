@@ -39,9 +39,8 @@ fn rungs(op: Op, narrow: bool) -> Vec<Rung> {
 }
 
 impl Tree {
-    /// Makes the tests of a rule, beside the others; the first, and how many there are.
-    pub(super) fn ladder(&mut self, compares: &[Compare], action: u32, narrow: bool) -> (Option<Id>, u32) {
-        let before = self.tests.len();
+    /// Makes the tests of a rule, beside the others; the first, if there is one.
+    pub(super) fn ladder(&mut self, compares: &[Compare], action: u32, narrow: bool) -> Option<Id> {
         // From the last comparison to the first, so that what follows is there already.
         let mut then = Branch::Acts(action);
         for compare in compares.iter().rev() {
@@ -53,10 +52,10 @@ impl Tree {
             }
             then = open;
         }
-        let made = (self.tests.len() - before) as u32;
-        let Branch::Leads(first) = then else { return (None, 0) };
-        self.tests[first].held += 1;
-        (Some(first), made)
+        match then {
+            Branch::Leads(first) => Some(first),
+            Branch::Nothing | Branch::Acts(_) => None,
+        }
     }
 
     fn make(&mut self, compare: &Compare, rung: &Rung, yes: Branch, no: Branch) -> Id {
@@ -66,17 +65,12 @@ impl Tree {
             Op::Lt(v) | Op::Le(v) => (u64::MAX, v, Kind::AtMost),
             Op::Gt(v) | Op::Ge(v) => (u64::MAX, v, Kind::AtLeast),
         };
-        for branch in [yes, no] {
-            if let Branch::Leads(to) = branch {
-                self.tests[to].held += 1;
-            }
-        }
         let half = |v: u64| if rung.high { (v >> 32) as u32 } else { v as u32 };
         let Rung { high, relation, .. } = *rung;
         let question = Question { arg: compare.arg, high, relation, mask: half(mask), value: half(whole) };
         let (id, level) = (self.tests.len(), self.levels.len());
         self.levels.push(vec![id]);
-        self.tests.push(Test { question, yes, no, kind, whole, level, held: 0 });
+        self.tests.push(Test { question, yes, no, kind, whole, level });
         id
     }
 }

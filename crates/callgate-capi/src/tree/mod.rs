@@ -7,8 +7,8 @@
 //! A new rule goes through three stages: its own tests ([`ladder`]), what it makes superfluous or is made
 //! superfluous by ([`overlap`]), and joining the others ([`join`]).
 //!
-//! Counts are of what has been made and not been let go, which is more than what is listed: a test that is taken
-//! from among others stays counted, as it does in the library this stands in for.
+//! Counts are of more than what is listed: a test that is taken from among others stays counted, as it does in the
+//! library this stands in for ([`drop`]).
 
 mod drop;
 mod join;
@@ -29,7 +29,8 @@ pub(crate) struct Tree {
     levels: Vec<Vec<Id>>,
     /// A test on the first level.
     root: Option<Id>,
-    count: u32,
+    /// Tests that count though nothing leads to them.
+    kept: Vec<Id>,
     looks: u32,
     /// Whether rules have come together in a way that cannot be listed: nothing is known from then on.
     unknown: bool,
@@ -74,8 +75,6 @@ pub(crate) struct Test {
     /// The whole value that is compared; the question may be about a half of it.
     whole: u64,
     level: usize,
-    /// How many branches lead to this very test, and claims that nobody will give up.
-    held: i32,
 }
 
 /// What follows an answer.
@@ -117,7 +116,7 @@ impl Tree {
 
     /// How many tests count.
     pub(crate) fn count(&self) -> u32 {
-        self.count
+        self.there()
     }
 
     /// Whether this can be listed.
