@@ -21,8 +21,17 @@ const STEPS: &[(&str, &[&str])] = &[
     ("the book", &["xtask", "book"]),
 ];
 
-const SUITE: &[&str] =
-    &["xtask", "conform", "--suite", "--optional", "--kinds", "basic,sim,python", "--sequences", "2000"];
+const SUITE: &[&str] = &[
+    "xtask",
+    "conform",
+    "--suite",
+    "--optional",
+    "--kinds",
+    "basic,sim,python",
+    "--hostile",
+    "--sequences",
+    "2000",
+];
 
 const VALGRIND: &[&str] = &[
     "xtask",

@@ -152,6 +152,21 @@ static void no_architecture(void)
 	release(other);
 }
 
+/* What was a context: read as it was left. */
+static void freed(void)
+{
+	void *ctx = init(ALLOW), *other = init(ALLOW), *last = init(ALLOW);
+	SAY(arch_remove(other, 0));
+	SAY(arch_add(other, 0x40000003));
+	SAY(merge(last, other));
+	release(ctx);
+	each_with(ctx);
+	each_with(other);
+	SAY(rule_add_array(last, KILL, 1, 0, NULL));
+	release(last);
+	each_with(last);
+}
+
 static void itself(void)
 {
 	void *ctx = init(ALLOW);
@@ -567,7 +582,7 @@ static const struct {
 	void (*run)(void);
 } groups[] = {
 #define G(name) { #name, name }
-	G(null), G(null_arch), G(zeroes), G(text), G(odd_pointer), G(no_architecture), G(itself), G(actions), G(numbers),
+	G(null), G(null_arch), G(zeroes), G(text), G(odd_pointer), G(no_architecture), G(freed), G(itself), G(actions), G(numbers),
 	G(comparisons), G(attributes), G(levels), G(architectures), G(descriptors), G(broken_pipe), G(buffers), G(many_rules),
 	G(large_program), G(transactions), G(forked), G(threads), G(no_memory), G(little_memory),
 };
@@ -585,7 +600,10 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		pid_t child = fork();
 		if (child == 0) {
-			alarm(60);
+			/* Some calls do not return. */
+			struct rlimit seconds = { 10, 11 };
+			setrlimit(RLIMIT_CPU, &seconds);
+			alarm(300);
 			groups[i].run();
 			fflush(stdout);
 			_exit(0);
