@@ -63,15 +63,12 @@ impl Drop for Bytes {
     }
 }
 
-/// Kinds of types.
-pub(super) const STRUCT: u32 = 4;
-pub(super) const TYPEDEF: u32 = 8;
+/// A structure, among the kinds of types.
+const STRUCT: u32 = 4;
 
-/// A type that was found.
+/// A structure that was found.
 #[derive(Clone, Copy)]
-pub(super) struct Type {
-    /// Its number, counted from 1.
-    pub(super) id: u32,
+pub(super) struct Structure {
     at: usize,
 }
 
@@ -94,24 +91,23 @@ impl Btf {
         Some(Btf { bytes, types: (types, end), strings })
     }
 
-    /// The first types of these kinds and names, in one walk: there are more than a hundred thousand.
-    pub(super) fn find(&self, wanted: &[(u32, &str)]) -> Vec<Option<Type>> {
+    /// The first structures of these names, in one walk: there are more than a hundred thousand types.
+    pub(super) fn structures(&self, wanted: &[&str]) -> Vec<Option<Structure>> {
         let mut found = vec![None; wanted.len()];
-        let (mut id, mut at) = (1, self.types.0);
+        let mut at = self.types.0;
         while at < self.types.1 {
             let (Some(name), Some(info)) = (self.number(at), self.number(at + 4)) else { break };
             let (kind, count) = (info >> 24 & 0x1f, (info & 0xffff) as usize);
-            if kind == STRUCT || kind == TYPEDEF {
-                for (index, (wanted, of)) in wanted.iter().enumerate() {
-                    if *wanted == kind && found[index].is_none() && self.is(name, of) {
-                        found[index] = Some(Type { id, at });
+            if kind == STRUCT {
+                for (found, of) in found.iter_mut().zip(wanted) {
+                    if found.is_none() && self.is(name, of) {
+                        *found = Some(Structure { at });
                     }
                 }
                 if found.iter().all(Option::is_some) {
                     break;
                 }
             }
-            id += 1;
             at += 12
                 + match kind {
                     // Integer, variable, tag of a declaration.
@@ -129,7 +125,7 @@ impl Btf {
     }
 
     /// The place of a member in a structure, in bytes.
-    pub(super) fn offset(&self, structure: Type, member: &str) -> Option<u32> {
+    pub(super) fn offset(&self, structure: Structure, member: &str) -> Option<u32> {
         let info = self.number(structure.at + 4)?;
         let members = (0..(info & 0xffff) as usize).map(|i| structure.at + 12 + i * 12);
         let mut found = members.filter(|at| self.number(*at).is_some_and(|name| self.is(name, member)));
@@ -159,7 +155,7 @@ mod tests {
     use super::*;
 
     fn offset(btf: &Btf, structure: &str, member: &str) -> Option<u32> {
-        let found = btf.find(&[(STRUCT, structure)]);
+        let found = btf.structures(&[structure]);
         btf.offset(found[0]?, member)
     }
 
@@ -174,9 +170,8 @@ mod tests {
         assert_eq!(offset(&btf, "list_head", "prev"), Some(size_of::<usize>() as u32));
         assert_eq!(offset(&btf, "task_struct", "no such member"), None);
         assert_eq!(offset(&btf, "no such structure", "pid"), None);
-        let both = btf.find(&[(TYPEDEF, "u32"), (STRUCT, "list_head"), (TYPEDEF, "list_head")]);
-        assert!(both[0].is_some() && both[1].is_some() && both[2].is_none());
-        assert_ne!(both[0].map(|t| t.id), both[1].map(|t| t.id));
+        let found = btf.structures(&["no such structure", "list_head", "u32"]);
+        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, false]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(super) enum Helper {
     Delete = 3,
     Processor = 8,
     ReadUser = 112,
+    ReadKernel = 113,
     ReadKernelStr = 115,
     AncestorCgroup = 123,
     Reserve = 131,

@@ -10,8 +10,8 @@ use callgate_abi::{Arch, SeccompData, Syscall};
 use super::btf::Btf;
 use super::kernel::{Map, attach};
 use super::programs::{
-    self, CELLED_NUMBERS, CELLED_WHOS, DENIED, KEY, LOST, Maps, NAME, NARROW, NUMBERS, Offsets, PATH, Scope,
-    THREADS, WHO, WHOS, number_of,
+    self, CELLED_NUMBERS, CELLED_WHOS, DENIED, KEY, LOST, Maps, NAME, NARROW, NARROW_REGISTERS, NUMBERS,
+    Offsets, PATH, Scope, THREADS, WHO, WHOS, WIDE_REGISTERS, number_of,
 };
 use super::ring::Ring;
 use crate::calls::Caller;
@@ -174,7 +174,7 @@ impl Counter {
             }
         }
         for (tracepoint, program) in tracepoints {
-            counter._attached.push(attach(offsets.tracepoint(tracepoint), &program.ok_or(bad)?)?);
+            counter._attached.push(attach(tracepoint, &program.ok_or(bad)?)?);
         }
         Ok(counter)
     }
@@ -347,7 +347,9 @@ fn text(bytes: &[u8]) -> String {
 fn table(map: &Map, wanted: Wanted<'_>) -> Result<Vec<(Arch, u32, Vec<usize>)>, Error> {
     let mut table = vec![0; 2 * NUMBERS * 4];
     let mut places = Vec::new();
-    for (arch, base) in [(Arch::X86_64, 0), (Arch::X86, NUMBERS)] {
+    for (arch, base, registers) in
+        [(Arch::X86_64, 0, &WIDE_REGISTERS), (Arch::X86, NUMBERS, &NARROW_REGISTERS)]
+    {
         for (nr, call) in Syscall::of_arch(arch) {
             let index = nr as usize;
             let arguments = wanted(call, arch);
@@ -356,8 +358,8 @@ fn table(map: &Map, wanted: Wanted<'_>) -> Result<Vec<(Arch, u32, Vec<usize>)>, 
             }
             let mut word = 0_u32;
             for (place, (argument, bits)) in arguments.iter().take(2).enumerate() {
-                let position = (*argument as u32 + 1).min(6);
-                word |= (position | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
+                let register = u32::from(registers[(*argument).min(registers.len() - 1)]);
+                word |= (register | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
             }
             table[(base + index) * 4..][..4].copy_from_slice(&word.to_ne_bytes());
             places.push((arch, nr, arguments.iter().take(2).map(|(argument, _)| *argument).collect()));

@@ -6,15 +6,15 @@
 //! the map was made with: they are checked here. New descriptors belong to nobody else.
 #![expect(unsafe_code, reason = "bpf(2)")]
 
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use crate::error::Error;
 use crate::raw::errno;
 
 const HINT: &str = "needs CAP_BPF and CAP_PERFMON, or root";
-/// `BPF_PROG_TYPE_TRACING`, attached as `BPF_TRACE_RAW_TP`.
-const TRACING: u32 = 26;
-const TRACE_RAW_TP: u32 = 23;
+/// `BPF_PROG_TYPE_RAW_TRACEPOINT`.
+const RAW_TRACEPOINT: u32 = 17;
 
 /// `union bpf_attr`, written field by field.
 #[derive(Default)]
@@ -134,18 +134,15 @@ impl Map {
     }
 }
 
-/// Load a program and run it at the tracepoint of this type in the kernel's description of its types, until the
-/// descriptor is closed.
-pub(super) fn attach(tracepoint: u32, insns: &[u64]) -> Result<OwnedFd, Error> {
+/// Load a program and run it at this tracepoint, until the descriptor is closed.
+pub(super) fn attach(tracepoint: &CStr, insns: &[u64]) -> Result<OwnedFd, Error> {
     let licence = c"GPL";
-    let attr = Attr::default().word(0, TRACING).word(4, insns.len() as u32);
+    let attr = Attr::default().word(0, RAW_TRACEPOINT).word(4, insns.len() as u32);
     let program = attr
         .double(8, insns.as_ptr().expose_provenance() as u64)
         .double(16, address(licence.to_bytes_with_nul()))
-        .word(68, TRACE_RAW_TP)
-        .word(108, tracepoint)
         .open(5, "bpf(BPF_PROG_LOAD)")?;
-    // The program knows the tracepoint's name.
-    let attr = Attr::default().word(8, program.as_raw_fd().cast_unsigned());
+    let attr = Attr::default().double(0, address(tracepoint.to_bytes_with_nul()));
+    let attr = attr.word(8, program.as_raw_fd().cast_unsigned());
     attr.open(17, "bpf(BPF_RAW_TRACEPOINT_OPEN)")
 }

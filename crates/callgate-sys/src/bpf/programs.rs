@@ -6,11 +6,15 @@
 //! by thread, so that most calls look up nothing: they are counted in `cells`, one for each number of a call.
 //! Calls with arguments that matter, and what there is no cell for, are counted in the hash `calls`.
 //!
-//! The programs are of the kind whose pointers the kernel knows the types of (`BPF_TRACE_RAW_TP`), so that they
-//! read its structures as its own code does. Tracepoints and their arguments: `include/trace/events/syscalls.h`,
-//! `sched.h`. Registers of a call: `struct pt_regs`, `arch/x86/include/asm/ptrace.h`.
+//! The current task is a pointer whose type the kernel knows: it is read as the kernel's own code does. What a
+//! tracepoint is called with are numbers, which is why a helper reads what they point to: for programs that are told
+//! their types, too, the kernel would look for these in its description, three times a tenth of a millisecond.
+//! Tracepoints and their arguments: `include/trace/events/syscalls.h`, `sched.h`. Registers of a call: `struct
+//! pt_regs`, `arch/x86/include/asm/ptrace.h`.
 
-use super::btf::{Btf, STRUCT, TYPEDEF};
+use std::ffi::CStr;
+
+use super::btf::Btf;
 use super::code::{Alu, Code, FP, Helper, Label, Size, Test};
 
 /// Length of a path with its end; longer ones are cut.
@@ -64,12 +68,16 @@ pub(super) struct Maps {
     pub(super) processors: usize,
 }
 
-/// A tracepoint, and what calls it: the type of a pointer to it.
-pub(super) const ENTER: &str = "btf_trace_sys_enter";
-pub(super) const LEAVE: &str = "btf_trace_sys_exit";
-pub(super) const FORK: &str = "btf_trace_sched_process_fork";
-pub(super) const EXEC: &str = "btf_trace_sched_process_exec";
-const TRACEPOINTS: [&str; 4] = [ENTER, LEAVE, FORK, EXEC];
+/// A tracepoint.
+pub(super) const ENTER: &CStr = c"sys_enter";
+pub(super) const LEAVE: &CStr = c"sys_exit";
+pub(super) const FORK: &CStr = c"sched_process_fork";
+pub(super) const EXEC: &CStr = c"sched_process_exec";
+
+/// Where in `struct pt_regs` the arguments are, in their order, in bytes.
+pub(super) const WIDE_REGISTERS: [u8; 6] = [14 * 8, 13 * 8, 12 * 8, 7 * 8, 9 * 8, 8 * 8];
+/// The same of a call by the 32-bit convention.
+pub(super) const NARROW_REGISTERS: [u8; 6] = [5 * 8, 11 * 8, 12 * 8, 13 * 8, 14 * 8, 4 * 8];
 
 /// Where the kernel's structures keep what the programs read.
 pub(super) struct Offsets {
@@ -78,15 +86,13 @@ pub(super) struct Offsets {
     comm: i16,
     filename: i16,
     status: i16,
-    tracepoints: [u32; 4],
 }
 
 impl Offsets {
     pub(super) fn of(btf: &Btf) -> Option<Offsets> {
-        let mut wanted = vec![(STRUCT, "task_struct"), (STRUCT, "linux_binprm"), (STRUCT, "thread_info")];
-        wanted.extend(TRACEPOINTS.map(|name| (TYPEDEF, name)));
-        let found: Option<Vec<_>> = btf.find(&wanted).into_iter().collect();
-        let [task, binprm, info, enter, leave, fork, exec] = *found?.first_chunk()?;
+        let found = btf.structures(&["task_struct", "linux_binprm", "thread_info"]);
+        let found: Option<Vec<_>> = found.into_iter().collect();
+        let [task, binprm, info] = *found?.first_chunk()?;
         let offset = |of, member| i16::try_from(btf.offset(of, member)?).ok();
         Some(Offsets {
             pid: offset(task, "pid")?,
@@ -94,14 +100,7 @@ impl Offsets {
             comm: offset(task, "comm")?,
             filename: offset(binprm, "filename")?,
             status: offset(task, "thread_info")?.checked_add(offset(info, "status")?)?,
-            tracepoints: [enter.id, leave.id, fork.id, exec.id],
         })
-    }
-
-    /// The number of a tracepoint's type.
-    pub(super) fn tracepoint(&self, name: &str) -> u32 {
-        let index = TRACEPOINTS.iter().position(|n| *n == name);
-        index.map_or(0, |i| self.tracepoints[i])
     }
 }
 
@@ -131,8 +130,8 @@ const PROGRAM: i16 = -16;
 const WHO_AT: i16 = -40;
 /// The key of a call.
 const KEY_AT: i16 = -64;
-/// The six arguments.
-const ARGS: i16 = -112;
+/// What was read of the kernel's memory.
+const READ: i16 = -72;
 
 /// A key on the stack.
 fn key(code: &mut Code, map: i32, at: i16) {
@@ -155,6 +154,14 @@ fn lose(code: &mut Code, maps: &Maps) {
     code.load_value(1, maps.lost);
     code.mov_imm(2, 1);
     code.atomic_add(1, 0, 2);
+}
+
+/// Reads a word or two from the address in r3 to `READ`; 0 where that cannot be.
+fn read(code: &mut Code, size: Size) {
+    code.mov(1, FP);
+    code.alu_imm(Alu::Add, 1, i32::from(READ));
+    code.mov_imm(2, if matches!(size, Size::Word) { 4 } else { 8 });
+    code.call(Helper::ReadKernel);
 }
 
 /// The current task into its register.
@@ -320,7 +327,7 @@ fn thread(code: &mut Code, offsets: &Offsets) {
 /// answers itself only comes by here: an error, or the call's own number after a trap.
 pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
     /// `orig_ax` in `struct pt_regs`.
-    const CALL: i16 = 15 * 8;
+    const CALL: i32 = 15 * 8;
     let mut code = Code::default();
     let (out, first, denied) = (code.label(), code.label(), code.label());
     let inside = maps.inside?;
@@ -340,8 +347,10 @@ pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
     update(&mut code, inside, SMALL, PROGRAM);
     code.jump(out);
     code.place(denied);
-    code.load(Size::Double, 1, CONTEXT, 0);
-    code.load(Size::Double, NUMBER, 1, CALL);
+    code.load(Size::Double, 3, CONTEXT, 0);
+    code.alu_imm(Alu::Add, 3, CALL);
+    read(&mut code, Size::Double);
+    code.load(Size::Double, NUMBER, FP, READ);
     // A program executed by another thread than the first comes by here with a number it had not before: it
     // has succeeded. Errors are numbers from -4095 on.
     let counts = code.label();
@@ -360,9 +369,6 @@ pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
 fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Label) {
     /// `TS_COMPAT`, `arch/x86/include/asm/thread_info.h`.
     const COMPAT: i32 = 2;
-    // Words of `struct pt_regs`, in the order of the arguments.
-    const WIDE_REGISTERS: [i16; 6] = [14, 13, 12, 7, 9, 8];
-    const NARROW_REGISTERS: [i16; 6] = [5, 11, 12, 13, 14, 4];
     let (narrow, plain, hashed, arguments, full, first) =
         (code.label(), code.label(), code.label(), code.label(), code.label(), code.label());
     code.load(Size::Word, 1, TASK, offsets.status);
@@ -380,7 +386,6 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     code.alu(Alu::Add, 2, 1);
     code.load(Size::Word, 5, 2, 0);
     code.jump_if(Test::Eq, 5, 0, plain);
-    take(code, &WIDE_REGISTERS);
     code.jump(arguments);
 
     code.place(plain);
@@ -418,28 +423,27 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     code.alu(Alu::Add, 2, 1);
     code.load(Size::Word, 5, 2, 0);
     code.jump_if(Test::Eq, 5, 0, hashed);
-    take(code, &NARROW_REGISTERS);
 
     code.place(arguments);
-    // r5: for each argument, a byte of one more than its position, and one of the bits to leave out.
+    // For each argument, a byte of where it is among the registers, and one of the bits to leave out.
+    code.store(Size::Double, FP, PROGRAM, 5);
     for argument in 0..2 {
-        let none = code.label();
-        code.mov(1, 5);
-        code.alu_imm(Alu::Shr, 1, argument * 16);
-        code.alu_imm(Alu::And, 1, 7);
-        code.jump_if(Test::Eq, 1, 0, none);
-        code.jump_if(Test::Ge, 1, 7, none);
-        code.alu_imm(Alu::Shl, 1, 3);
-        code.mov(2, FP);
-        code.alu(Alu::Add, 2, 1);
-        code.load(Size::Double, 3, 2, ARGS - 8);
-        code.mov(1, 5);
+        code.load(Size::Double, 1, FP, PROGRAM);
+        if argument > 0 {
+            code.alu_imm(Alu::Shr, 1, argument * 16);
+            code.jump_if(Test::Eq, 1, 0, hashed);
+        }
+        code.alu_imm(Alu::And, 1, 0xff);
+        code.load(Size::Double, 3, CONTEXT, 0);
+        code.alu(Alu::Add, 3, 1);
+        read(code, Size::Double);
+        code.load(Size::Double, 3, FP, READ);
+        code.load(Size::Double, 1, FP, PROGRAM);
         code.alu_imm(Alu::Shr, 1, argument * 16 + 8);
         code.alu_imm(Alu::And, 1, 0x3f);
         code.alu(Alu::Shl, 3, 1);
         code.alu(Alu::Shr, 3, 1);
         code.store(Size::Double, FP, KEY_AT + 8 + 8 * argument as i16, 3);
-        code.place(none);
     }
 
     code.place(hashed);
@@ -484,27 +488,22 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
 /// Puts the call into the ring, with its stack, and ends; jumps to `out` where there is no room.
 fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     // `struct pt_regs`: the instruction pointer, the stack pointer, `rbp`.
-    const REGISTERS: [i16; 3] = [16, 19, 4];
-    /// From here on nothing else is needed from the context.
-    const RECORD: u8 = CONTEXT;
+    const REGISTERS: [i32; 3] = [16 * 8, 19 * 8, 4 * 8];
+    /// The call's number is in the record by then.
+    const RECORD: u8 = NUMBER;
     // Nobody unwinds 32-bit programs.
     code.mov(1, CALLER);
     code.alu_imm(Alu::And, 1, NARROW.cast_signed());
     code.jump_if(Test::Ne, 1, 0, out);
-    code.load(Size::Double, 1, CONTEXT, 0);
-    for (place, register) in (0..).zip(REGISTERS) {
-        code.load(Size::Double, 2, 1, register * 8);
-        code.store(Size::Double, FP, ARGS + 8 * place, 2);
-    }
     code.load_map(1, ring);
     code.mov_imm(2, FIRST);
     code.mov_imm(3, 0);
     code.call(Helper::Reserve);
     code.jump_if(Test::Eq, 0, 0, out);
+    code.store(Size::Word, 0, 0, CALLER);
+    code.store(Size::Word, 0, 4, NUMBER);
     code.mov(RECORD, 0);
-    code.store(Size::Word, RECORD, 0, CALLER);
-    code.store(Size::Word, RECORD, 4, NUMBER);
-    for (to, from) in [(8, KEY_AT + 8), (16, KEY_AT + 16), (32, ARGS), (40, ARGS + 8), (48, ARGS + 16)] {
+    for (to, from) in [(8, KEY_AT + 8), (16, KEY_AT + 16)] {
         code.load(Size::Double, 1, FP, from);
         code.store(Size::Double, RECORD, to, 1);
     }
@@ -512,12 +511,19 @@ fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     code.store(Size::Word, RECORD, 24, 1);
     code.load(Size::Word, 1, TASK, offsets.tgid);
     code.store(Size::Word, RECORD, 28, 1);
+    for (place, register) in (0..).zip(REGISTERS) {
+        code.load(Size::Double, 3, CONTEXT, 0);
+        code.alu_imm(Alu::Add, 3, register);
+        read(code, Size::Double);
+        code.load(Size::Double, 1, FP, READ);
+        code.store(Size::Double, RECORD, 32 + 8 * place, 1);
+    }
     let done = code.label();
     for len in STEPS {
         code.mov(1, RECORD);
         code.alu_imm(Alu::Add, 1, i32::from(STACK));
         code.mov_imm(2, len);
-        code.load(Size::Double, 3, FP, ARGS + 8);
+        code.load(Size::Double, 3, RECORD, 40);
         code.call(Helper::ReadUser);
         code.mov_imm(2, len);
         code.jump_if(Test::Eq, 0, 0, done);
@@ -529,17 +535,6 @@ fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     code.mov_imm(2, 0);
     code.call(Helper::Submit);
     code.exit();
-}
-
-/// Puts the six arguments at their place.
-fn take(code: &mut Code, registers: &[i16; 6]) {
-    // In front of the first, so that every place the verifier thinks of holds something.
-    code.store_imm(Size::Double, FP, ARGS - 8, 0);
-    code.load(Size::Double, 1, CONTEXT, 0);
-    for (argument, register) in (0..).zip(registers) {
-        code.load(Size::Double, 2, 1, register * 8);
-        code.store(Size::Double, FP, ARGS + 8 * argument, 2);
-    }
 }
 
 /// At `sched_process_exec(task, old_pid, bprm)`: the process counts from here on, under the program's path.
@@ -556,11 +551,14 @@ pub(super) fn exec(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u
             code.store(Size::Word, FP, SMALL, 1);
         }
     }
+    // Before anything is where this is read to.
+    code.load(Size::Double, 3, CONTEXT, 16);
+    code.alu_imm(Alu::Add, 3, i32::from(offsets.filename));
+    read(&mut code, Size::Double);
+    code.load(Size::Double, 3, FP, READ);
     for at in (0..PATH as i16).step_by(8) {
         code.store_imm(Size::Double, FP, AT + at, 0);
     }
-    code.load(Size::Double, 3, CONTEXT, 16);
-    code.load(Size::Double, 3, 3, offsets.filename);
     code.mov(1, FP);
     code.alu_imm(Alu::Add, 1, i32::from(AT));
     code.mov_imm(2, PATH as i32);
@@ -620,10 +618,16 @@ pub(super) fn fork(maps: &Maps, offsets: &Offsets) -> Option<Vec<u64>> {
     let mut code = Code::default();
     let (out, fresh) = (code.label(), code.label());
     begin(&mut code);
-    code.load(Size::Double, CALLER, CONTEXT, 8);
-    code.load(Size::Word, 1, CALLER, offsets.pid);
-    forget(&mut code, maps);
-    code.load(Size::Word, CALLER, CALLER, offsets.tgid);
+    for number in [offsets.pid, offsets.tgid] {
+        code.load(Size::Double, 3, CONTEXT, 8);
+        code.alu_imm(Alu::Add, 3, i32::from(number));
+        read(&mut code, Size::Word);
+        code.load(Size::Word, CALLER, FP, READ);
+        if number == offsets.pid {
+            code.mov(1, CALLER);
+            forget(&mut code, maps);
+        }
+    }
     code.load(Size::Word, 1, TASK, offsets.tgid);
     // A thread: nothing new.
     code.jump_if_reg(Test::Eq, CALLER, 1, out);
