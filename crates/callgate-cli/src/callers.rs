@@ -31,7 +31,7 @@ mod found {
 
     impl Spaces {
         /// Looks at the process, which may be about to end, at once; for names there is time.
-        pub(crate) fn capture(&mut self, first: &FirstCall) -> Captured {
+        pub(crate) fn capture(&mut self, first: FirstCall) -> Captured {
             let (pid, program) = (first.caller.pid, &first.caller.program);
             // Of another program, which it executed before, or of another process of its number.
             if self.0.get(&pid).is_some_and(|(of, _)| of != program) {
@@ -49,7 +49,7 @@ mod found {
                 self.0.insert(pid, (program.clone(), Arc::new(space)));
             }
             let space = self.0.get(&pid).map(|(_, space)| space.clone());
-            Captured { first: first.clone(), space }
+            Captured { first, space }
         }
     }
 
@@ -105,8 +105,8 @@ mod unknown {
     pub(crate) struct Spaces;
 
     impl Spaces {
-        pub(crate) fn capture(&mut self, first: &FirstCall) -> Captured {
-            Captured { first: first.clone() }
+        pub(crate) fn capture(&mut self, first: FirstCall) -> Captured {
+            Captured { first }
         }
     }
 

@@ -126,7 +126,7 @@ fn the_first_of_each_call_comes_with_its_stack() {
     let firsts = std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut firsts = Vec::new();
-            counter.first_calls(end.as_fd(), &mut |first| firsts.push(first.clone())).unwrap();
+            counter.first_calls(end.as_fd(), &mut |first| firsts.push(first)).unwrap();
             firsts
         });
         child.release();

@@ -91,22 +91,22 @@ impl Code {
 
     /// A number of 64 bits.
     pub(super) fn load_imm(&mut self, dst: Reg, imm: u64) {
-        self.wide(dst, 0, imm);
+        self.wide(dst, 0, imm as u32, (imm >> 32) as u32);
     }
 
     /// A map (`BPF_PSEUDO_MAP_FD`).
     pub(super) fn load_map(&mut self, dst: Reg, fd: i32) {
-        self.wide(dst, 1, u64::from(fd.cast_unsigned()));
+        self.wide(dst, 1, fd.cast_unsigned(), 0);
     }
 
-    /// The first value of an array (`BPF_PSEUDO_MAP_VALUE`).
-    pub(super) fn load_value(&mut self, dst: Reg, fd: i32) {
-        self.wide(dst, 2, u64::from(fd.cast_unsigned()));
+    /// A place in the value of an array that has one (`BPF_PSEUDO_MAP_VALUE`).
+    pub(super) fn load_value(&mut self, dst: Reg, fd: i32, at: usize) {
+        self.wide(dst, 2, fd.cast_unsigned(), at as u32);
     }
 
-    fn wide(&mut self, dst: Reg, src: Reg, imm: u64) {
-        self.push(0x18, dst, src, 0, (imm as u32).cast_signed());
-        self.push(0, 0, 0, 0, ((imm >> 32) as u32).cast_signed());
+    fn wide(&mut self, dst: Reg, src: Reg, low: u32, high: u32) {
+        self.push(0x18, dst, src, 0, low.cast_signed());
+        self.push(0, 0, 0, 0, high.cast_signed());
     }
 
     pub(super) fn alu(&mut self, alu: Alu, dst: Reg, src: Reg) {

@@ -1,5 +1,7 @@
 //! The counts, and what is asked for them.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -10,10 +12,11 @@ use callgate_abi::{Arch, SeccompData, Syscall};
 use super::btf::Btf;
 use super::kernel::{Map, attach};
 use super::programs::{
-    self, CELLED_NUMBERS, CELLED_WHOS, DENIED, KEY, LOST, Maps, NAME, NARROW, NARROW_REGISTERS, NUMBERS,
-    Offsets, PATH, Scope, THREADS, WHO, WHOS, WIDE_REGISTERS, number_of,
+    self, ARGUMENTS, CELLED_NUMBERS, CELLED_WHOS, CELLS, DENIED, KEY, LAST, LOST, Maps, NAME, NAMES, NARROW,
+    NARROW_REGISTERS, NUMBERS, Offsets, PATH, Scope, WHO, WHOS, WIDE_REGISTERS, number_of, table_len,
 };
 use super::ring::Ring;
+use super::table::Table;
 use crate::calls::Caller;
 use crate::error::Error;
 use crate::process;
@@ -26,6 +29,12 @@ const PROCESSORS: usize = 8;
 /// How many processes there is room for, from one look at whether they are alive to the next.
 const PROCESSES: u32 = 1 << 14;
 const EXECUTABLES: u32 = 1 << 10;
+
+/// How many bytes of first calls there is room for until they are read: for thirty a processor, which is what a program
+/// makes before its first line.
+fn ring_len(processors: usize) -> usize {
+    (processors << 18).max(1 << 20)
+}
 
 /// Whose calls.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +81,10 @@ pub struct Counter {
     scope: Map,
     programs: Map,
     calls: Map,
-    names: Map,
-    cells: Map,
+    table: Table,
     processors: usize,
-    lost: Map,
     ring: Option<Ring>,
-    _others: [Option<Map>; 4],
+    _others: [Option<Map>; 2],
     places: Vec<(Arch, u32, Vec<usize>)>,
     _attached: Vec<OwnedFd>,
 }
@@ -111,24 +118,16 @@ impl Counter {
         let programs = Map::hash(4, PATH, EXECUTABLES)?;
         let calls = Map::hash(KEY, 8, CALLS)?;
         let whos = Map::hash(WHO, 8, WHOS as u32)?;
-        let names = Map::array(WHOS * NAME)?;
-        let threads = Map::array(THREADS * 8)?;
-        let cells = Map::array(processors * CELLED_WHOS * CELLED_NUMBERS * 8)?;
-        let lost = Map::array(LOST)?;
-        let arguments = Map::array(2 * NUMBERS * 4)?;
+        let table = Table::new(table_len(processors))?;
         let inside = if denied { Some(Map::hash(4, 4, PROCESSES)?) } else { None };
-        let ring = if stacks { Some(Ring::new()?) } else { None };
-        let places = table(&arguments, wanted)?;
+        let ring = if stacks { Some(Ring::new(ring_len(processors))?) } else { None };
+        let places = fill(&table, wanted);
         let maps = Maps {
             scope: scope.fd(),
             programs: programs.fd(),
             calls: calls.fd(),
             whos: whos.fd(),
-            names: names.fd(),
-            threads: threads.fd(),
-            cells: cells.fd(),
-            arguments: arguments.fd(),
-            lost: lost.fd(),
+            table: table.fd(),
             inside: inside.as_ref().map(Map::fd),
             ring: ring.as_ref().map(Ring::fd),
             processors,
@@ -141,12 +140,10 @@ impl Counter {
             scope,
             programs,
             calls,
-            names,
-            cells,
+            table,
             processors,
-            lost,
             ring,
-            _others: [Some(whos), Some(threads), Some(arguments), inside],
+            _others: [Some(whos), inside],
             places,
             _attached: Vec::new(),
         };
@@ -201,10 +198,21 @@ impl Counter {
     ///
     /// None that a caller could cause.
     pub fn counts(&self) -> Result<Vec<Counted>, Error> {
-        let callers = self.callers()?;
-        let mut all = self.in_cells(&callers)?;
+        // Who has been counted has a name.
+        let mut hashed = Vec::new();
         for key in self.calls.keys()? {
             let Some(count) = self.calls.get(&key)?.and_then(|v| double(&v, 0)) else { continue };
+            hashed.push((key, count));
+        }
+        let cells = self.cells();
+        let callers = (0..=self.last()).map(|who| self.caller(who)).collect::<Result<Vec<_>, _>>()?;
+        let mut all = Vec::new();
+        for (who, nr, count) in cells {
+            let Some(caller) = callers.get(who) else { continue };
+            let call = SeccompData { nr, arch: Arch::X86_64.token(), ..SeccompData::default() };
+            all.push(Counted { caller: caller.clone(), call, denied: false, count });
+        }
+        for (key, count) in hashed {
             let (Some(who), Some(nr)) = (word(&key, 0), word(&key, 4)) else { continue };
             let Some(caller) = callers.get((who & !(NARROW | DENIED)) as usize) else { continue };
             let arch = if who & NARROW == 0 { Arch::X86_64 } else { Arch::X86 };
@@ -224,15 +232,15 @@ impl Counter {
     /// # Errors
     ///
     /// None that a caller could cause.
-    pub fn first_calls(&self, end: BorrowedFd<'_>, told: &mut dyn FnMut(&FirstCall)) -> Result<(), Error> {
+    pub fn first_calls(&self, end: BorrowedFd<'_>, told: &mut dyn FnMut(FirstCall)) -> Result<(), Error> {
         let Some(ring) = &self.ring else { return Ok(()) };
-        let mut callers = Vec::new();
+        let mut callers = HashMap::new();
         loop {
             let over = ring.wait(end);
             let mut done = Ok(());
-            ring.drain(&mut |record| {
-                done =
-                    done.and(self.first(record, &mut callers).map(|first| first.iter().for_each(&mut *told)));
+            ring.drain(&mut |record| match self.first(record, &mut callers) {
+                Ok(first) => first.into_iter().for_each(&mut *told),
+                Err(e) => done = Err(e),
             });
             done?;
             if over {
@@ -241,11 +249,12 @@ impl Counter {
         }
     }
 
-    fn first(&self, record: &[u8], callers: &mut Vec<Caller>) -> Result<Option<FirstCall>, Error> {
+    fn first(&self, record: &[u8], callers: &mut HashMap<usize, Caller>) -> Result<Option<FirstCall>, Error> {
         let Some(who) = word(record, 0).map(|who| who as usize) else { return Ok(None) };
-        if who >= callers.len() {
-            *callers = self.callers()?;
-        }
+        let caller = match callers.entry(who) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.caller(who)?),
+        };
         let number = |at| word(record, at).map_or(0, u32::cast_signed);
         let register = |at| double(record, at).unwrap_or(0);
         let nr = word(record, 4).unwrap_or(0);
@@ -259,38 +268,37 @@ impl Counter {
         let stack = record.get(usize::from(programs::STACK.unsigned_abs())..).unwrap_or_default();
         let stack = stack.get(..len).unwrap_or_default().to_vec();
         let point = Point { ip: register(32), sp: register(40), fp: register(48), lr: 0 };
-        let caller =
-            callers.get(who).map(|caller| Caller { tid: number(24), pid: number(28), ..caller.clone() });
-        Ok(caller.map(|caller| FirstCall { caller, call, point, stack }))
+        let caller = Caller { tid: number(24), pid: number(28), ..caller.clone() };
+        Ok(Some(FirstCall { caller, call, point, stack }))
     }
 
-    /// Who has called, by number; the first is nobody.
-    fn callers(&self) -> Result<Vec<Caller>, Error> {
-        let last = self.lost_and_last()?.1;
-        let names = self.names.get(&0_u32.to_ne_bytes())?.unwrap_or_default();
-        let names = names.chunks_exact(NAME).take(last.saturating_add(1)).map(|name| {
-            let program = self.program(word(name, 0).unwrap_or(0))?;
-            Ok(Caller { pid: 0, tid: 0, comm: text(&name[8..24]), program })
-        });
-        names.collect()
+    /// The last number of a caller.
+    fn last(&self) -> usize {
+        // Beyond those that there is room for, it counts on.
+        usize::try_from(self.table.double(LAST)).unwrap_or(WHOS).min(WHOS - 1)
     }
 
-    /// The counts of the calls that have no arguments that matter.
-    fn in_cells(&self, callers: &[Caller]) -> Result<Vec<Counted>, Error> {
-        let cells = self.cells.get(&0_u32.to_ne_bytes())?.unwrap_or_default();
+    /// Who has this number.
+    fn caller(&self, who: usize) -> Result<Caller, Error> {
+        let part = |at: usize| self.table.double(NAMES + who * NAME + at);
+        let comm: Vec<u8> = [8, 16].into_iter().flat_map(|at| part(at).to_ne_bytes()).collect();
+        Ok(Caller { pid: 0, tid: 0, comm: text(&comm), program: self.program(part(0) as u32)? })
+    }
+
+    /// The counts of the calls that have no arguments that matter: who, the call's number, how often.
+    fn cells(&self) -> Vec<(usize, u32, u64)> {
         let mut all = Vec::new();
-        for (who, caller) in callers.iter().enumerate().take(CELLED_WHOS) {
+        for who in 0..CELLED_WHOS.min(self.last() + 1) {
             for nr in 0..CELLED_NUMBERS {
-                let cell = |cpu: usize| double(&cells, ((cpu * CELLED_WHOS + who) * CELLED_NUMBERS + nr) * 8);
-                let count = (0..self.processors).filter_map(cell).fold(0, u64::saturating_add);
+                let cell = |cpu: usize| CELLS + ((cpu * CELLED_WHOS + who) * CELLED_NUMBERS + nr) * 8;
+                let counts = (0..self.processors).map(|cpu| self.table.double(cell(cpu)));
+                let count = counts.fold(0, u64::saturating_add);
                 if count > 0 {
-                    let arch = Arch::X86_64.token();
-                    let call = SeccompData { nr: nr as u32, arch, ..SeccompData::default() };
-                    all.push(Counted { caller: caller.clone(), call, denied: false, count });
+                    all.push((who, nr as u32, count));
                 }
             }
         }
-        Ok(all)
+        all
     }
 
     fn program(&self, number: u32) -> Result<Option<PathBuf>, Error> {
@@ -306,13 +314,7 @@ impl Counter {
     ///
     /// None that a caller could cause.
     pub fn lost(&self) -> Result<u64, Error> {
-        Ok(self.lost_and_last()?.0)
-    }
-
-    fn lost_and_last(&self) -> Result<(u64, usize), Error> {
-        let both = self.lost.get(&0_u32.to_ne_bytes())?.unwrap_or_default();
-        let last = usize::try_from(double(&both, 8).unwrap_or(0)).unwrap_or(usize::MAX);
-        Ok((double(&both, 0).unwrap_or(0), last))
+        Ok(self.table.double(LOST))
     }
 
     /// Whether any of the processes watched is alive; the others are forgotten.
@@ -343,9 +345,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|b| *b == 0).next().unwrap_or_default()).into_owned()
 }
 
-/// Fills the table of arguments; where each is.
-fn table(map: &Map, wanted: Wanted<'_>) -> Result<Vec<(Arch, u32, Vec<usize>)>, Error> {
-    let mut table = vec![0; 2 * NUMBERS * 4];
+/// Fills in which arguments matter; where each is.
+fn fill(table: &Table, wanted: Wanted<'_>) -> Vec<(Arch, u32, Vec<usize>)> {
     let mut places = Vec::new();
     for (arch, base, registers) in
         [(Arch::X86_64, 0, &WIDE_REGISTERS), (Arch::X86, NUMBERS, &NARROW_REGISTERS)]
@@ -361,12 +362,11 @@ fn table(map: &Map, wanted: Wanted<'_>) -> Result<Vec<(Arch, u32, Vec<usize>)>, 
                 let register = u32::from(registers[(*argument).min(registers.len() - 1)]);
                 word |= (register | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
             }
-            table[(base + index) * 4..][..4].copy_from_slice(&word.to_ne_bytes());
+            table.set_word(ARGUMENTS + (base + index) * 4, word);
             places.push((arch, nr, arguments.iter().take(2).map(|(argument, _)| *argument).collect()));
         }
     }
-    map.set(&0_u32.to_ne_bytes(), &table)?;
-    Ok(places)
+    places
 }
 
 /// A control group's number is its folder's, its level the number of folders above it.

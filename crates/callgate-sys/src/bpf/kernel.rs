@@ -64,9 +64,10 @@ impl Map {
         Map::new(1, key, value, entries, NO_PREALLOC)
     }
 
-    /// `BPF_MAP_TYPE_ARRAY` of one value.
-    pub(super) fn array(value: usize) -> Result<Map, Error> {
-        Map::new(2, 4, value, 1, 0)
+    /// `BPF_MAP_TYPE_ARRAY` of one value that can be mapped (Linux 5.5).
+    pub(super) fn mapped_array(value: usize) -> Result<Map, Error> {
+        const MMAPABLE: u32 = 1 << 10;
+        Map::new(2, 4, value, 1, MMAPABLE)
     }
 
     /// `BPF_MAP_TYPE_RINGBUF` of so many bytes (Linux 5.8).

@@ -8,7 +8,9 @@ mod btf;
 mod code;
 mod counter;
 mod kernel;
+mod mapping;
 mod programs;
 mod ring;
+mod table;
 
 pub use counter::{Counted, Counter, FirstCall, Target, Wanted};

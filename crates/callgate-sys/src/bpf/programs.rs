@@ -2,9 +2,10 @@
 //!
 //! What they share: `scope` holds the processes that are watched, by number, each with the number of the program
 //! it executes, 0 as long as that is not to be counted; `programs` the paths of those. Who calls, a program and a
-//! thread's name, has a number too: `whos` gives it, `names` holds what it stands for, and `threads` remembers it
-//! by thread, so that most calls look up nothing: they are counted in `cells`, one for each number of a call.
-//! Calls with arguments that matter, and what there is no cell for, are counted in the hash `calls`.
+//! thread's name, has a number too: `whos` gives it, `NAMES` holds what it stands for, and `REMEMBERED` has it by
+//! thread, so that most calls look up nothing: they are counted in `CELLS`, one for each number of a call.
+//! Calls with arguments that matter, and what there is no cell for, are counted in the hash `calls`. What is no hash
+//! is a part of one table, which is mapped: it is read without asking the kernel.
 //!
 //! The current task is a pointer whose type the kernel knows: it is read as the kernel's own code does. What a
 //! tracepoint is called with are numbers, which is why a helper reads what they point to: for programs that are told
@@ -24,21 +25,37 @@ pub(super) const KEY: usize = 24;
 /// Bits beside who made a call: by the 32-bit convention, and answered by a filter.
 pub(super) const NARROW: u32 = 1 << 30;
 pub(super) const DENIED: u32 = 1 << 31;
-/// How many numbers there are arguments for; twice, for the 32-bit convention has numbers of its own.
-pub(super) const NUMBERS: usize = 1024;
 /// How many callers are told apart; what others call is lost. Number 0 is nobody.
 pub(super) const WHOS: usize = 1 << 12;
 /// Who: the program's number and the thread's name.
 pub(super) const WHO: usize = 24;
-/// The same in `names`, so that places are shifts.
-pub(super) const NAME: usize = 32;
-/// How many threads are remembered.
-pub(super) const THREADS: usize = 1 << 14;
-/// How many callers and numbers of calls have cells of their own.
-pub(super) const CELLED_WHOS: usize = 64;
-pub(super) const CELLED_NUMBERS: usize = 512;
+
+// The parts of the table, and where they begin.
 /// The calls that were not counted, and the last number of a caller.
-pub(super) const LOST: usize = 16;
+pub(super) const LOST: usize = 0;
+pub(super) const LAST: usize = LOST + 8;
+/// By number of a call, which arguments matter; twice, for the 32-bit convention has numbers of its own.
+pub(super) const ARGUMENTS: usize = 64;
+/// How many numbers there are arguments for.
+pub(super) const NUMBERS: usize = 1024;
+/// Who threads are, by the lower bits of their numbers.
+const REMEMBERED: usize = ARGUMENTS + 2 * NUMBERS * 4;
+/// How many threads are remembered.
+const THREADS: usize = 1 << 13;
+/// What the numbers of callers stand for.
+pub(super) const NAMES: usize = REMEMBERED + THREADS * 8;
+/// A caller there: as in `whos`, and longer, so that places are shifts.
+pub(super) const NAME: usize = 32;
+/// The counts, by processor, caller, and number of the call.
+pub(super) const CELLS: usize = NAMES + WHOS * NAME;
+/// How many callers and numbers of calls have cells of their own.
+pub(super) const CELLED_WHOS: usize = 32;
+pub(super) const CELLED_NUMBERS: usize = 512;
+
+/// How many bytes the table has.
+pub(super) fn table_len(processors: usize) -> usize {
+    (CELLS + processors * CELLED_WHOS * CELLED_NUMBERS * 8).next_multiple_of(4096)
+}
 
 /// A first call: who, number, two arguments, thread, process, instruction pointer, stack pointer, frame pointer, how
 /// many bytes of the stack there are, and those.
@@ -55,11 +72,7 @@ pub(super) struct Maps {
     pub(super) programs: i32,
     pub(super) calls: i32,
     pub(super) whos: i32,
-    pub(super) names: i32,
-    pub(super) threads: i32,
-    pub(super) cells: i32,
-    pub(super) arguments: i32,
-    pub(super) lost: i32,
+    pub(super) table: i32,
     /// By thread, whether it is in a call; `None` where denied calls are not asked for.
     pub(super) inside: Option<i32>,
     /// A ring buffer for the first of each call with its stack; `None` where those are not asked for.
@@ -151,7 +164,7 @@ fn look_up(code: &mut Code, maps: &Maps, offsets: &Offsets, out: Label) {
 
 /// `*lost += 1`.
 fn lose(code: &mut Code, maps: &Maps) {
-    code.load_value(1, maps.lost);
+    code.load_value(1, maps.table, LOST);
     code.mov_imm(2, 1);
     code.atomic_add(1, 0, 2);
 }
@@ -184,7 +197,7 @@ fn remembered(code: &mut Code, maps: &Maps) {
     code.mov(3, 1);
     code.alu_imm(Alu::And, 3, (THREADS - 1) as i32);
     code.alu_imm(Alu::Shl, 3, 3);
-    code.load_value(2, maps.threads);
+    code.load_value(2, maps.table, REMEMBERED);
     code.alu(Alu::Add, 2, 3);
 }
 
@@ -207,7 +220,7 @@ fn who(code: &mut Code, maps: &Maps, offsets: &Offsets, scope: Scope, out: Label
     // Its name may have changed.
     code.mov(1, CALLER);
     code.alu_imm(Alu::Shl, 1, NAME.trailing_zeros().cast_signed());
-    code.load_value(2, maps.names);
+    code.load_value(2, maps.table, NAMES);
     code.alu(Alu::Add, 2, 1);
     for half in [0, 8] {
         code.load(Size::Double, 3, 2, 8 + half);
@@ -244,14 +257,14 @@ fn who(code: &mut Code, maps: &Maps, offsets: &Offsets, scope: Scope, out: Label
         if round == 1 {
             break;
         }
-        code.load_value(1, maps.lost);
+        code.load_value(1, maps.table, LOST);
         code.mov_imm(CALLER, 1);
-        code.atomic_fetch_add(1, 8, CALLER);
+        code.atomic_fetch_add(1, (LAST - LOST) as i16, CALLER);
         code.alu_imm(Alu::Add, CALLER, 1);
         code.jump_if(Test::Ge, CALLER, WHOS as i32, full);
         code.mov(1, CALLER);
         code.alu_imm(Alu::Shl, 1, NAME.trailing_zeros().cast_signed());
-        code.load_value(2, maps.names);
+        code.load_value(2, maps.table, NAMES);
         code.alu(Alu::Add, 2, 1);
         for part in [0, 8, 16] {
             code.load(Size::Double, 1, FP, WHO_AT + part);
@@ -382,7 +395,7 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     code.jump_if(Test::Ge, NUMBER, NUMBERS as i32, hashed);
     code.mov(1, NUMBER);
     code.alu_imm(Alu::Shl, 1, 2);
-    code.load_value(2, maps.arguments);
+    code.load_value(2, maps.table, ARGUMENTS);
     code.alu(Alu::Add, 2, 1);
     code.load(Size::Word, 5, 2, 0);
     code.jump_if(Test::Eq, 5, 0, plain);
@@ -401,7 +414,7 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
         code.alu_imm(Alu::Mul, 0, CELLED_NUMBERS as i32);
         code.alu(Alu::Add, 0, NUMBER);
         code.alu_imm(Alu::Shl, 0, 3);
-        code.load_value(1, maps.cells);
+        code.load_value(1, maps.table, CELLS);
         code.alu(Alu::Add, 1, 0);
         code.mov_imm(2, 1);
         if maps.ring.is_some() {
@@ -419,7 +432,7 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     code.mov(1, NUMBER);
     code.alu_imm(Alu::Add, 1, NUMBERS as i32);
     code.alu_imm(Alu::Shl, 1, 2);
-    code.load_value(2, maps.arguments);
+    code.load_value(2, maps.table, ARGUMENTS);
     code.alu(Alu::Add, 2, 1);
     code.load(Size::Word, 5, 2, 0);
     code.jump_if(Test::Eq, 5, 0, hashed);

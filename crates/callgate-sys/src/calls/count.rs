@@ -24,7 +24,7 @@ const MOMENT: Duration = Duration::from_millis(20);
 pub type Totals<'a> = &'a mut (dyn FnMut(&[Counted]) + Send);
 
 /// Who is told the first call of each kind, with the stack, soon after it was made, by a thread of its own.
-pub type Firsts<'a> = &'a mut (dyn FnMut(&FirstCall) + Send);
+pub type Firsts<'a> = &'a mut (dyn FnMut(FirstCall) + Send);
 
 /// What came of counting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

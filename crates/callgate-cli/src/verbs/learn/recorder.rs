@@ -182,7 +182,7 @@ impl Recorder {
 
 impl Recorder {
     /// What is done with first calls that the kernel tells, at once, while their counts are read by another thread.
-    pub(super) fn first_calls(&self) -> impl FnMut(&FirstCall) + Send + use<> {
+    pub(super) fn first_calls(&self) -> impl FnMut(FirstCall) + Send + use<> {
         let captured = self.captured.clone();
         let mut spaces = Spaces::default();
         move |first| {
