@@ -41,6 +41,7 @@ pub mod descriptor;
 pub mod error;
 pub mod install;
 pub mod listener;
+pub mod maps;
 pub mod memory;
 pub mod pidfd;
 pub mod probe;

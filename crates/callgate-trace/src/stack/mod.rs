@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use callgate_sys::maps::Mapping;
 use callgate_sys::ptrace::Point;
 use framehop::{
     CacheNative, ExplicitModuleSectionInfo, MayAllocateDuringUnwind, Module, UnwindRegsNative, Unwinder,
@@ -25,7 +26,7 @@ use framehop::{
 use self::file::File;
 use self::guard::guarded;
 pub use self::leaks::traces_itself;
-use self::maps::{Mapping, Maps};
+use self::maps::Maps;
 pub use self::space::Space;
 use crate::decode::{Live, Memory};
 
@@ -125,16 +126,15 @@ impl Stacks {
 
     /// Reads what a process executes, in files as they are called below `root`.
     fn read(&mut self, maps: Maps, root: &Path) -> Process {
-        let mut process = Process { unwinder: UnwinderNative::new(), modules: Vec::new(), maps };
-        let texts: Vec<(Mapping, u64)> = process.maps.texts().collect();
-        for (text, base) in texts {
-            let file = self.file(root, &text);
+        let (mut unwinder, mut modules) = (UnwinderNative::new(), Vec::new());
+        for (text, base) in maps.texts() {
+            let file = self.file(root, text);
             if let Some(file) = &file {
-                let _ = guarded(|| process.unwinder.add_module(module(&text, base, file)));
+                let _ = guarded(|| unwinder.add_module(module(text, base, file)));
             }
-            process.modules.push((text, base, file));
+            modules.push((text.clone(), base, file));
         }
-        process
+        Process { maps, unwinder, modules }
     }
 
     fn file(&mut self, root: &Path, text: &Mapping) -> Option<Arc<File>> {
@@ -260,11 +260,11 @@ mod tests {
     fn look(path: &Path, numbers: &mut Numbers) -> usize {
         let Some(file) = File::open(path, ROOM) else { return 0 };
         let start: u64 = 0x5555_0000_0000;
-        let maps =
-            Maps::parse(format!("{start:x}-{:x} r-xp 00000000 00:00 1 /x\n", start + 0x5000).as_bytes());
+        let line = format!("{start:x}-{:x} r-xp 00000000 00:00 1 /x\n", start + 0x5000);
+        let maps = Maps::new(callgate_sys::maps::parse(line.as_bytes()));
         let (text, base) = maps.texts().next().unwrap();
         let mut unwinder: UnwinderNative<Arc<[u8]>, MayAllocateDuringUnwind> = UnwinderNative::new();
-        let _ = guarded(|| unwinder.add_module(module(&text, base, &file)));
+        let _ = guarded(|| unwinder.add_module(module(text, base, &file)));
         let mut seen = 0;
         for _ in 0..64 {
             // Where linkers put the text of a small program.

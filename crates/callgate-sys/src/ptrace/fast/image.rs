@@ -11,7 +11,7 @@ use super::inject::{self, RIP};
 use super::layout::{
     self, BACK, CODE, CODE_LEN, COUNTS, DATA, DATA_LEN, ENTRY, SITES, SLOW, TARGET, WINDOW, record, site_at,
 };
-use super::maps::Maps;
+use super::maps::{Maps, is_text};
 use super::shm::Shm;
 use super::site::{Form, form};
 use crate::calls::{Caller, Calls};
@@ -154,7 +154,7 @@ impl Image {
             return Ok(None);
         }
         let Some(maps) = Maps::of(tracee.tid()) else { return Ok(None) };
-        let Some(text) = maps.at(at).filter(|text| text.is_text && at + SYSCALL <= text.end) else {
+        let Some(text) = maps.at(at).filter(|text| is_text(text) && at + SYSCALL <= text.end) else {
             return Ok(None);
         };
         let Some(form) = form(tracee.tid(), at, call.nr, maps.base(text)) else { return Ok(None) };
@@ -206,7 +206,7 @@ impl Image {
             return Ok(());
         }
         let Some(maps) = Maps::of(tracee.tid()) else { return Ok(()) };
-        let text = maps.at(at).filter(|text| text.is_text);
+        let text = maps.at(at).filter(|text| is_text(text));
         let same = text.is_some_and(|text| match site.form {
             Form::Load(_) => form(tracee.tid(), at, call.nr, None) == Some(site.form),
             Form::Hop(hop) => form(tracee.tid(), at, call.nr, maps.base(text)) == Some(Form::Hop(hop)),
