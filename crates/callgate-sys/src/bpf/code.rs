@@ -22,6 +22,8 @@ pub(super) enum Helper {
     Submit = 132,
     /// The current task, as a pointer whose type is known.
     TaskTyped = 158,
+    /// Its registers, the same.
+    Registers = 175,
 }
 
 /// What two numbers are compared for, unsigned; the code of the jump.

@@ -13,7 +13,7 @@ use super::btf::Btf;
 use super::kernel::{Map, attach};
 use super::programs::{
     self, ARGUMENTS, CELLED_NUMBERS, CELLED_WHOS, CELLS, DENIED, KEY, LAST, LOST, Maps, NAME, NAMES, NARROW,
-    NARROW_REGISTERS, NUMBERS, Offsets, PATH, Scope, WHO, WHOS, WIDE_REGISTERS, number_of, table_len,
+    NUMBERS, Offsets, PATH, Scope, WHO, WHOS, number_of, table_len,
 };
 use super::ring::Ring;
 use super::table::Table;
@@ -348,9 +348,7 @@ fn text(bytes: &[u8]) -> String {
 /// Fills in which arguments matter; where each is.
 fn fill(table: &Table, wanted: Wanted<'_>) -> Vec<(Arch, u32, Vec<usize>)> {
     let mut places = Vec::new();
-    for (arch, base, registers) in
-        [(Arch::X86_64, 0, &WIDE_REGISTERS), (Arch::X86, NUMBERS, &NARROW_REGISTERS)]
-    {
+    for (arch, base) in [(Arch::X86_64, 0), (Arch::X86, NUMBERS)] {
         for (nr, call) in Syscall::of_arch(arch) {
             let index = nr as usize;
             let arguments = wanted(call, arch);
@@ -359,8 +357,8 @@ fn fill(table: &Table, wanted: Wanted<'_>) -> Vec<(Arch, u32, Vec<usize>)> {
             }
             let mut word = 0_u32;
             for (place, (argument, bits)) in arguments.iter().take(2).enumerate() {
-                let register = u32::from(registers[(*argument).min(registers.len() - 1)]);
-                word |= (register | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
+                let position = (*argument as u32 + 1).min(6);
+                word |= (position | (64 - bits.clamp(&1, &64)) << 8) << (16 * place);
             }
             table.set_word(ARGUMENTS + (base + index) * 4, word);
             places.push((arch, nr, arguments.iter().take(2).map(|(argument, _)| *argument).collect()));

@@ -7,8 +7,8 @@
 //! Calls with arguments that matter, and what there is no cell for, are counted in the hash `calls`. What is no hash
 //! is a part of one table, which is mapped: it is read without asking the kernel.
 //!
-//! The current task is a pointer whose type the kernel knows: it is read as the kernel's own code does. What a
-//! tracepoint is called with are numbers, which is why a helper reads what they point to: for programs that are told
+//! The current task and its registers are pointers whose types the kernel knows: they are read as its own code does.
+//! What a tracepoint is called with are numbers, and a helper reads what they point to: for programs that are told
 //! their types, too, the kernel would look for these in its description, three times a tenth of a millisecond.
 //! Tracepoints and their arguments: `include/trace/events/syscalls.h`, `sched.h`. Registers of a call: `struct
 //! pt_regs`, `arch/x86/include/asm/ptrace.h`.
@@ -87,11 +87,6 @@ pub(super) const LEAVE: &CStr = c"sys_exit";
 pub(super) const FORK: &CStr = c"sched_process_fork";
 pub(super) const EXEC: &CStr = c"sched_process_exec";
 
-/// Where in `struct pt_regs` the arguments are, in their order, in bytes.
-pub(super) const WIDE_REGISTERS: [u8; 6] = [14 * 8, 13 * 8, 12 * 8, 7 * 8, 9 * 8, 8 * 8];
-/// The same of a call by the 32-bit convention.
-pub(super) const NARROW_REGISTERS: [u8; 6] = [5 * 8, 11 * 8, 12 * 8, 13 * 8, 14 * 8, 4 * 8];
-
 /// Where the kernel's structures keep what the programs read.
 pub(super) struct Offsets {
     pid: i16,
@@ -145,6 +140,8 @@ const WHO_AT: i16 = -40;
 const KEY_AT: i16 = -64;
 /// What was read of the kernel's memory.
 const READ: i16 = -72;
+/// The six arguments.
+const ARGS: i16 = -112;
 
 /// A key on the stack.
 fn key(code: &mut Code, map: i32, at: i16) {
@@ -175,6 +172,12 @@ fn read(code: &mut Code, size: Size) {
     code.alu_imm(Alu::Add, 1, i32::from(READ));
     code.mov_imm(2, if matches!(size, Size::Word) { 4 } else { 8 });
     code.call(Helper::ReadKernel);
+}
+
+/// A pointer to what the current task's registers were when it entered the kernel into r0 (Linux 5.15).
+fn registers(code: &mut Code) {
+    code.mov(1, TASK);
+    code.call(Helper::Registers);
 }
 
 /// The current task into its register.
@@ -340,7 +343,7 @@ fn thread(code: &mut Code, offsets: &Offsets) {
 /// answers itself only comes by here: an error, or the call's own number after a trap.
 pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<u64>> {
     /// `orig_ax` in `struct pt_regs`.
-    const CALL: i32 = 15 * 8;
+    const CALL: i16 = 15 * 8;
     let mut code = Code::default();
     let (out, first, denied) = (code.label(), code.label(), code.label());
     let inside = maps.inside?;
@@ -360,10 +363,8 @@ pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
     update(&mut code, inside, SMALL, PROGRAM);
     code.jump(out);
     code.place(denied);
-    code.load(Size::Double, 3, CONTEXT, 0);
-    code.alu_imm(Alu::Add, 3, CALL);
-    read(&mut code, Size::Double);
-    code.load(Size::Double, NUMBER, FP, READ);
+    registers(&mut code);
+    code.load(Size::Double, NUMBER, 0, CALL);
     // A program executed by another thread than the first comes by here with a number it had not before: it
     // has succeeded. Errors are numbers from -4095 on.
     let counts = code.label();
@@ -382,6 +383,9 @@ pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
 fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Label) {
     /// `TS_COMPAT`, `arch/x86/include/asm/thread_info.h`.
     const COMPAT: i32 = 2;
+    // Words of `struct pt_regs`, in the order of the arguments.
+    const WIDE_REGISTERS: [i16; 6] = [14, 13, 12, 7, 9, 8];
+    const NARROW_REGISTERS: [i16; 6] = [5, 11, 12, 13, 14, 4];
     let (narrow, plain, hashed, arguments, full, first) =
         (code.label(), code.label(), code.label(), code.label(), code.label(), code.label());
     code.load(Size::Word, 1, TASK, offsets.status);
@@ -399,6 +403,7 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     code.alu(Alu::Add, 2, 1);
     code.load(Size::Word, 5, 2, 0);
     code.jump_if(Test::Eq, 5, 0, plain);
+    take(code, &WIDE_REGISTERS);
     code.jump(arguments);
 
     code.place(plain);
@@ -437,25 +442,27 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     code.load(Size::Word, 5, 2, 0);
     code.jump_if(Test::Eq, 5, 0, hashed);
 
+    take(code, &NARROW_REGISTERS);
+
     code.place(arguments);
-    // For each argument, a byte of where it is among the registers, and one of the bits to leave out.
-    code.store(Size::Double, FP, PROGRAM, 5);
+    // For each argument, a byte of one more than its position, and one of the bits to leave out.
     for argument in 0..2 {
         code.load(Size::Double, 1, FP, PROGRAM);
         if argument > 0 {
             code.alu_imm(Alu::Shr, 1, argument * 16);
             code.jump_if(Test::Eq, 1, 0, hashed);
         }
-        code.alu_imm(Alu::And, 1, 0xff);
-        code.load(Size::Double, 3, CONTEXT, 0);
-        code.alu(Alu::Add, 3, 1);
-        read(code, Size::Double);
-        code.load(Size::Double, 3, FP, READ);
-        code.load(Size::Double, 1, FP, PROGRAM);
-        code.alu_imm(Alu::Shr, 1, argument * 16 + 8);
-        code.alu_imm(Alu::And, 1, 0x3f);
-        code.alu(Alu::Shl, 3, 1);
-        code.alu(Alu::Shr, 3, 1);
+        code.mov(4, 1);
+        code.alu_imm(Alu::And, 1, 7);
+        code.jump_if(Test::Eq, 1, 7, hashed);
+        code.alu_imm(Alu::Shl, 1, 3);
+        code.mov(2, FP);
+        code.alu(Alu::Add, 2, 1);
+        code.load(Size::Double, 3, 2, ARGS - 8);
+        code.alu_imm(Alu::Shr, 4, 8);
+        code.alu_imm(Alu::And, 4, 0x3f);
+        code.alu(Alu::Shl, 3, 4);
+        code.alu(Alu::Shr, 3, 4);
         code.store(Size::Double, FP, KEY_AT + 8 + 8 * argument as i16, 3);
     }
 
@@ -501,7 +508,7 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
 /// Puts the call into the ring, with its stack, and ends; jumps to `out` where there is no room.
 fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     // `struct pt_regs`: the instruction pointer, the stack pointer, `rbp`.
-    const REGISTERS: [i32; 3] = [16 * 8, 19 * 8, 4 * 8];
+    const REGISTERS: [i16; 3] = [16 * 8, 19 * 8, 4 * 8];
     /// The call's number is in the record by then.
     const RECORD: u8 = NUMBER;
     // Nobody unwinds 32-bit programs.
@@ -524,11 +531,9 @@ fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     code.store(Size::Word, RECORD, 24, 1);
     code.load(Size::Word, 1, TASK, offsets.tgid);
     code.store(Size::Word, RECORD, 28, 1);
+    registers(code);
     for (place, register) in (0..).zip(REGISTERS) {
-        code.load(Size::Double, 3, CONTEXT, 0);
-        code.alu_imm(Alu::Add, 3, register);
-        read(code, Size::Double);
-        code.load(Size::Double, 1, FP, READ);
+        code.load(Size::Double, 1, 0, register);
         code.store(Size::Double, RECORD, 32 + 8 * place, 1);
     }
     let done = code.label();
@@ -548,6 +553,18 @@ fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     code.mov_imm(2, 0);
     code.call(Helper::Submit);
     code.exit();
+}
+
+/// Puts the six arguments at their place, and which of them matter, from r5, at `PROGRAM`.
+fn take(code: &mut Code, words: &[i16; 6]) {
+    code.store(Size::Double, FP, PROGRAM, 5);
+    registers(code);
+    // In front of the first, so that every place the verifier thinks of holds something.
+    code.store_imm(Size::Double, FP, ARGS - 8, 0);
+    for (argument, word) in (0..).zip(words) {
+        code.load(Size::Double, 1, 0, word * 8);
+        code.store(Size::Double, FP, ARGS + 8 * argument, 1);
+    }
 }
 
 /// At `sched_process_exec(task, old_pid, bprm)`: the process counts from here on, under the program's path.
