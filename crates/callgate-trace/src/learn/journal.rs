@@ -19,6 +19,8 @@ pub struct Journal<W> {
     /// Those whose stacks are written.
     told: BTreeSet<Key>,
     lines: usize,
+    /// Lines that are written together.
+    held: Option<String>,
 }
 
 impl<W: Write> Journal<W> {
@@ -39,6 +41,7 @@ impl<W: Write> Journal<W> {
             written: BTreeMap::new(),
             told: BTreeSet::new(),
             lines: 0,
+            held: None,
         })
     }
 
@@ -52,6 +55,23 @@ impl<W: Write> Journal<W> {
             Some((key, true)) => self.write(key, event.times).map(|()| true),
             Some((_, false)) => Ok(true),
             None => Ok(false),
+        }
+    }
+
+    /// Keep lines back until [`Journal::release`]: they come together, and there are many.
+    pub fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Write what was kept back.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::new`].
+    pub fn release(&mut self) -> io::Result<()> {
+        match (self.held.take(), &mut self.out) {
+            (Some(lines), Some(out)) if !lines.is_empty() => out.write_all(lines.as_bytes()),
+            _ => Ok(()),
         }
     }
 
@@ -78,6 +98,7 @@ impl<W: Write> Journal<W> {
     /// As [`Journal::new`].
     pub fn finish(&mut self) -> io::Result<()> {
         self.checkpoint()?;
+        self.release()?;
         self.out.as_mut().map_or(Ok(()), |out| {
             out.write_all(lines::last(self.lines).as_bytes())?;
             out.flush()
@@ -89,7 +110,7 @@ impl<W: Write> Journal<W> {
         &self.recording
     }
 
-    /// A whole line, in one write.
+    /// A whole line, in one write, if lines are not kept back.
     fn write(&mut self, key: Key, count: u64) -> io::Result<()> {
         let Some(out) = &mut self.out else { return Ok(()) };
         // Who made it is told once, as soon as it is known.
@@ -98,7 +119,10 @@ impl<W: Write> Journal<W> {
             self.told.insert(key.clone());
         }
         let line = lines::call(&key, &BTreeMap::from([(self.run.clone(), count)]), stack);
-        out.write_all(line.as_bytes())?;
+        match &mut self.held {
+            Some(held) => held.push_str(&line),
+            None => out.write_all(line.as_bytes())?,
+        }
         self.lines += 1;
         self.written.insert(key, count);
         Ok(())

@@ -37,17 +37,55 @@ pub(super) fn first(runs: &BTreeSet<String>) -> String {
 /// The line of one call.
 pub(super) fn call(key: &Key, counts: &BTreeMap<String, u64>, stack: &[String]) -> String {
     let name = Syscall::from_number(key.arch, key.nr).map(Syscall::name);
-    let mut line = json!({
-        "arch": key.arch.name(), "nr": key.nr, "call": name, "program": key.program,
-        "thread": key.thread, "args": key.args, "counts": counts,
-    });
-    if key.denied {
-        line["denied"] = json!(true);
+    // What is put together here is not taken apart again: there are many lines.
+    let mut line = format!("{{\"arch\":\"{}\",\"args\":", key.arch.name());
+    match &key.args {
+        None => line.push_str("null"),
+        Some(args) => list(&mut line, args, |line, value| line.push_str(&value.to_string())),
     }
+    line.push_str(",\"call\":");
+    match name {
+        None => line.push_str("null"),
+        Some(name) => quote(&mut line, name),
+    }
+    line.push_str(",\"counts\":{");
+    for (index, (run, count)) in counts.iter().enumerate() {
+        line.push_str(if index > 0 { "," } else { "" });
+        quote(&mut line, run);
+        line.push_str(&format!(":{count}"));
+    }
+    line.push_str(if key.denied { "},\"denied\":true" } else { "}" });
+    line.push_str(&format!(",\"nr\":{},\"program\":", key.nr));
+    quote(&mut line, &key.program);
     if !stack.is_empty() {
-        line["stack"] = json!(stack);
+        line.push_str(",\"stack\":");
+        list(&mut line, stack, |line, frame| quote(line, frame));
     }
-    format!("{line}\n")
+    line.push_str(",\"thread\":");
+    quote(&mut line, &key.thread);
+    line.push_str("}\n");
+    line
+}
+
+/// A list of what `put` writes.
+fn list<T>(line: &mut String, items: &[T], put: impl Fn(&mut String, &T)) {
+    line.push('[');
+    for (index, item) in items.iter().enumerate() {
+        line.push_str(if index > 0 { "," } else { "" });
+        put(line, item);
+    }
+    line.push(']');
+}
+
+/// A text between quotes.
+fn quote(line: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        line.push_str(&Value::from(text).to_string());
+    } else {
+        line.push('"');
+        line.push_str(text);
+        line.push('"');
+    }
 }
 
 /// The line that closes a recording with this many lines of calls.
@@ -169,4 +207,29 @@ fn entry(value: &Value, runs: &BTreeSet<String>) -> Result<Entry, String> {
     };
     let stack = stack.ok_or("`stack` is no list of texts")?;
     Ok((Key { arch, nr, program, thread, denied, args }, counts, stack))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_what_a_writer_of_json_would_write() {
+        let names = ["plain", "", "quo\"te", "back\\slash", "line\nend\u{1}", "ünï\u{7f}\u{2028}"];
+        for (index, name) in names.iter().enumerate() {
+            let args = (index > 0).then(|| vec![0, u64::MAX, 7][..index % 4].to_vec());
+            let (program, thread, denied) = ((*name).to_owned(), names[index % 3].to_owned(), index % 2 == 1);
+            let nr = if index == 3 { 9999 } else { index as u32 };
+            let key = Key { arch: Arch::X86_64, nr, program, thread, denied, args };
+            let counts: BTreeMap<String, u64> = names[..index].iter().map(|n| ((*n).to_owned(), 3)).collect();
+            let stack: Vec<String> = names[index..].iter().map(|n| (*n).to_owned()).collect();
+            let line = call(&key, &counts, &stack);
+            let value: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(line, format!("{value}\n"));
+            let has = |name: &str| value.get(name).is_some();
+            assert!(has("arch") && has("nr") && has("call") && has("args") && has("counts") && has("thread"));
+            assert_eq!((&value["program"], value["call"].is_null()), (&json!(name), index == 3));
+            assert_eq!((has("denied"), value["stack"].as_array().unwrap().len()), (denied, 6 - index));
+        }
+    }
 }

@@ -2,25 +2,65 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use object::ObjectSection;
 use object::read::ReadCache;
 
-/// A file to be read here and there; `None` for what is none.
-pub(super) fn opened(path: &Path) -> Option<ReadCache<Blocks>> {
+/// A file to be read here and there, and as a source of whole sections; `None` for what is none.
+pub(super) fn opened(path: &Path) -> Option<(ReadCache<Blocks>, Source)> {
     // What has been put in its place since must not keep us waiting.
     let found = std::fs::metadata(path).ok()?;
-    let file = if found.is_file() { File::open(path).ok()? } else { return None };
-    Some(ReadCache::new(Blocks::new(file, found.len())))
+    let file = if found.is_file() { Arc::new(File::open(path).ok()?) } else { return None };
+    let source = Source { file: file.clone(), len: found.len() };
+    Some((ReadCache::new(Blocks::new(file, found.len())), source))
+}
+
+/// Bytes of a file.
+#[derive(Clone, Default)]
+pub(super) struct Bytes(Arc<Vec<u8>>);
+
+impl Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Bytes {
+        Bytes(Arc::new(bytes))
+    }
+}
+
+/// A file that sections are read of as they are.
+pub(super) struct Source {
+    file: Arc<File>,
+    len: u64,
+}
+
+impl Source {
+    /// The bytes of a section; none where the file holds none of it.
+    pub(super) fn section<'d>(&self, section: &impl ObjectSection<'d>) -> Option<Bytes> {
+        let (start, len) = section.file_range().unwrap_or((0, 0));
+        if start.checked_add(len)? > self.len {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(len).ok()?];
+        self.file.read_exact_at(&mut bytes, start).ok()?;
+        Some(bytes.into())
+    }
 }
 
 /// Bytes of a block. What is asked for that is longer is read as it is.
-const BLOCK: usize = 16 << 10;
+const BLOCK: usize = 4 << 10;
 
 /// A file, a place in it, and the block that was read last.
 pub(super) struct Blocks {
-    file: File,
+    file: Arc<File>,
     len: u64,
     at: u64,
     block: Vec<u8>,
@@ -30,7 +70,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// A file of this length.
-    fn new(file: File, len: u64) -> Blocks {
+    fn new(file: Arc<File>, len: u64) -> Blocks {
         Blocks { file, len, at: 0, block: Vec::new(), start: 0 }
     }
 
@@ -82,7 +122,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("callgate-blocks-{}", std::process::id()));
         let bytes: Vec<u8> = (0..50_000_u32).map(|i| (i * 7 + i / 251) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
-        let mut blocks = Blocks::new(File::open(&path).unwrap(), bytes.len() as u64);
+        let mut blocks = Blocks::new(Arc::new(File::open(&path).unwrap()), bytes.len() as u64);
         std::fs::remove_file(&path).unwrap();
         let mut at = 1_usize;
         for round in 0..2_000 {

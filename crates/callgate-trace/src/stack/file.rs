@@ -8,7 +8,7 @@ use addr2line::Context;
 use gimli::{EndianArcSlice, RunTimeEndian};
 use object::{Object, ObjectSection, ObjectSegment, SectionFlags, SectionKind, elf};
 
-use super::blocks::opened;
+use super::blocks::{Bytes, opened};
 use super::functions::Functions;
 use super::guard::guarded;
 
@@ -38,7 +38,7 @@ pub(super) struct File {
 pub(super) struct Section {
     name: &'static str,
     pub(super) range: Range<u64>,
-    pub(super) data: Arc<[u8]>,
+    pub(super) data: Bytes,
 }
 
 const UNWINDING: [&str; 3] = [".eh_frame", ".eh_frame_hdr", ".debug_frame"];
@@ -51,7 +51,7 @@ impl File {
     }
 
     fn read(path: &Path, room: u64) -> Option<File> {
-        let cache = opened(path)?;
+        let (cache, source) = opened(path)?;
         let object = object::File::parse(&cache).ok()?;
         let (mut size, mut debug) = (0u64, 0u64);
         for section in object.sections() {
@@ -75,7 +75,7 @@ impl File {
         let section = |name: &'static str| {
             let section = object.section_by_name(name).filter(is_read)?;
             let range = section.address()..section.address().checked_add(section.size())?;
-            Some(Section { name, range, data: section.data().ok()?.into() })
+            Some(Section { name, range, data: source.section(&section)? })
         };
         let text = object.sections().find(|s| s.kind() == SectionKind::Text && s.name() == Ok(".text"));
         Some(File {
@@ -83,7 +83,7 @@ impl File {
             base: object.segments().next().map_or(0, |s| s.address() & !0xfff),
             text: text.and_then(|text| Some(text.address()..text.address().checked_add(text.size())?)),
             sections: UNWINDING.iter().filter_map(|name| section(name)).collect(),
-            functions: Functions::of(&object),
+            functions: Functions::of(&object, &source),
             lines,
             size,
         })
@@ -108,7 +108,7 @@ impl File {
     }
 
     fn read_lines(&self) -> Option<Context<Reader>> {
-        let cache = opened(&self.path)?;
+        let (cache, _) = opened(&self.path)?;
         let object = object::File::parse(&cache).ok()?;
         object.section_by_name(".debug_info").filter(is_read)?;
         let endian = if object.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };

@@ -25,10 +25,10 @@ pub fn traces_itself(pid: i32) -> bool {
 
 fn is_marked(program: &Path) -> bool {
     guarded(|| {
-        let cache = opened(program)?;
+        let (cache, source) = opened(program)?;
         let object = object::File::parse(&cache).ok()?;
         let strings = object.section_by_name(".dynstr").filter(|section| section.size() <= MOST)?;
-        strings.data().ok().map(holds)
+        source.section(&strings).map(|strings| holds(&strings))
     })
     .flatten()
     .unwrap_or(false)

@@ -23,6 +23,7 @@ use framehop::{
     UnwinderNative,
 };
 
+use self::blocks::Bytes;
 use self::file::File;
 use self::guard::guarded;
 pub use self::leaks::traces_itself;
@@ -56,12 +57,23 @@ impl Default for Stacks {
     }
 }
 
+/// Unwinds by what files say.
+type FileUnwinder = UnwinderNative<Bytes, MayAllocateDuringUnwind>;
+/// What was found out of addresses before.
+type Rules = CacheNative<MayAllocateDuringUnwind>;
+
 /// A process's text.
 struct Process {
     maps: Maps,
-    unwinder: UnwinderNative<Arc<[u8]>, MayAllocateDuringUnwind>,
+    unwinder: FileUnwinder,
+    rules: Rules,
     modules: Vec<(Mapping, u64, Option<Arc<File>>)>,
+    /// What stands at addresses that were asked about.
+    known: HashMap<u64, Vec<String>>,
 }
+
+/// Of how many addresses what stands there is remembered.
+const ADDRESSES: usize = 1 << 12;
 
 impl Stacks {
     /// The callers of a thread that stands still, at a point in a process: the innermost first, each as `function
@@ -75,7 +87,7 @@ impl Stacks {
         let len = Live(tid).read(point.sp, &mut stack);
         stack.truncate(len);
         let addresses = self.addresses(pid, tid, point, &stack);
-        self.processes.get(&pid).map_or_else(Vec::new, |process| process.frames(&addresses))
+        self.processes.get_mut(&pid).map_or_else(Vec::new, |process| process.frames(&addresses))
     }
 
     /// The same of a thread that has gone on, and may have ended, with a copy of its stack from the stack pointer on.
@@ -84,8 +96,11 @@ impl Stacks {
             let process = self.read(space.maps.clone(), &space.root());
             self.last = Some((space.clone(), process));
         }
-        let process = self.last.as_ref().map(|(_, process)| process);
-        process.map_or_else(Vec::new, |process| process.frames(&process.unwind(point, stack)))
+        let process = self.last.as_mut().map(|(_, process)| process);
+        process.map_or_else(Vec::new, |process| {
+            let addresses = process.unwind(point, stack);
+            process.frames(&addresses)
+        })
     }
 
     /// The process executes another program, or has ended.
@@ -111,7 +126,7 @@ impl Stacks {
     }
 
     /// What a process executes, as this thread of it tells: the first may have ended.
-    fn process(&mut self, pid: i32, tid: i32) -> Option<&Process> {
+    fn process(&mut self, pid: i32, tid: i32) -> Option<&mut Process> {
         if !self.processes.contains_key(&pid) {
             // One that has ended has no mappings.
             let maps = Maps::of(tid).filter(|maps| !maps.is_empty())?;
@@ -121,7 +136,7 @@ impl Stacks {
             let process = self.read(maps, Path::new(&format!("/proc/{tid}/root")));
             self.processes.insert(pid, process);
         }
-        self.processes.get(&pid)
+        self.processes.get_mut(&pid)
     }
 
     /// Reads what a process executes, in files as they are called below `root`.
@@ -134,7 +149,7 @@ impl Stacks {
             }
             modules.push((text.clone(), base, file));
         }
-        Process { maps, unwinder, modules }
+        Process { maps, unwinder, rules: Rules::new(), modules, known: HashMap::new() }
     }
 
     fn file(&mut self, root: &Path, text: &Mapping) -> Option<Arc<File>> {
@@ -152,24 +167,33 @@ impl Stacks {
 
 impl Process {
     /// The addresses that a thread is in at a point, with what is on its stack.
-    fn unwind(&self, point: Point, stack: &[u8]) -> Vec<u64> {
+    fn unwind(&mut self, point: Point, stack: &[u8]) -> Vec<u64> {
         let mut addresses = Vec::new();
         let mut read = |address: u64| {
             let at = address.checked_sub(point.sp).and_then(|at| usize::try_from(at).ok()).ok_or(())?;
             stack.get(at..).and_then(|s| s.first_chunk()).map(|b| u64::from_ne_bytes(*b)).ok_or(())
         };
         // Where it panics, those found until then are told.
-        let _ = guarded(|| walk(&self.unwinder, point, &mut read, &mut addresses));
+        let done = guarded(|| walk(&self.unwinder, &mut self.rules, point, &mut read, &mut addresses));
+        if done.is_none() {
+            self.rules = Rules::new();
+        }
         addresses
     }
 
     /// What addresses are in, the innermost first.
-    fn frames(&self, addresses: &[u64]) -> Vec<String> {
+    fn frames(&mut self, addresses: &[u64]) -> Vec<String> {
         let mut frames = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
             // A return address is behind the call that is asked about.
             let looked_up = if index == 0 { *address } else { address.saturating_sub(1) };
-            frames.extend(self.names(looked_up));
+            if !self.known.contains_key(&looked_up) {
+                if self.known.len() >= ADDRESSES {
+                    self.known.clear();
+                }
+                self.known.insert(looked_up, self.names(looked_up));
+            }
+            frames.extend(self.known.get(&looked_up).into_iter().flatten().cloned());
             if frames.len() >= MOST {
                 break;
             }
@@ -195,13 +219,13 @@ impl Process {
 
 /// The addresses that a thread is in, the innermost first.
 fn walk(
-    unwinder: &UnwinderNative<Arc<[u8]>, MayAllocateDuringUnwind>,
+    unwinder: &FileUnwinder,
+    rules: &mut Rules,
     point: Point,
     read: &mut impl FnMut(u64) -> Result<u64, ()>,
     addresses: &mut Vec<u64>,
 ) {
-    let mut cache: CacheNative<MayAllocateDuringUnwind> = CacheNative::new();
-    let mut frames = unwinder.iter_frames(point.ip, registers(point), &mut cache, read);
+    let mut frames = unwinder.iter_frames(point.ip, registers(point), rules, read);
     while let Ok(Some(frame)) = frames.next() {
         addresses.push(frame.address());
         if addresses.len() >= MOST {
@@ -217,7 +241,7 @@ fn registers(point: Point) -> UnwindRegsNative {
     return UnwindRegsNative::new(point.lr, point.sp, point.fp);
 }
 
-fn module(text: &Mapping, base: u64, file: &File) -> Module<Arc<[u8]>> {
+fn module(text: &Mapping, base: u64, file: &File) -> Module<Bytes> {
     let section = |name: &str| file.section(name);
     let range = |name: &str| section(name).map(|s| s.range.clone());
     let data = |name: &str| section(name).map(|s| s.data.clone());
@@ -263,7 +287,7 @@ mod tests {
         let line = format!("{start:x}-{:x} r-xp 00000000 00:00 1 /x\n", start + 0x5000);
         let maps = Maps::new(callgate_sys::maps::parse(line.as_bytes()));
         let (text, base) = maps.texts().next().unwrap();
-        let mut unwinder: UnwinderNative<Arc<[u8]>, MayAllocateDuringUnwind> = UnwinderNative::new();
+        let (mut unwinder, mut rules) = (FileUnwinder::new(), Rules::new());
         let _ = guarded(|| unwinder.add_module(module(text, base, &file)));
         let mut seen = 0;
         for _ in 0..64 {
@@ -272,7 +296,7 @@ mod tests {
             let point = Point { ip: address, sp: 0x7fff_0000, ..Point::default() };
             let mut words = Numbers(address | 1);
             let mut read = |_: u64| Ok(base + words.next(0x5000) as u64);
-            let _ = guarded(|| walk(&unwinder, point, &mut read, &mut Vec::new()));
+            let _ = guarded(|| walk(&unwinder, &mut rules, point, &mut read, &mut Vec::new()));
             seen += file.names(address - base, "x").len();
         }
         seen

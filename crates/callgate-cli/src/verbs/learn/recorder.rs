@@ -54,6 +54,8 @@ pub(super) struct Recorder {
     calls: u32,
     /// The first thing that went wrong with the file; nothing is written any more.
     failed: Option<io::Error>,
+    /// Whether lines are written together, in the end.
+    hold: bool,
     foreign: u64,
     /// Totals as they were told last.
     totals: BTreeMap<(Who, u32, u32, [u64; 6]), u64>,
@@ -98,6 +100,7 @@ impl Recorder {
             checked: Instant::now(),
             calls: 0,
             failed: None,
+            hold: false,
             foreign: 0,
             totals: BTreeMap::new(),
             told: BTreeSet::new(),
@@ -213,6 +216,7 @@ impl Recorder {
         let mut counted: Vec<&Counted> = counted.iter().collect();
         let order = |c: &Counted| (c.caller.program.clone(), c.caller.comm.clone(), c.call.arch, c.call.nr);
         counted.sort_by_cached_key(|c| (order(c), c.call.args, c.denied));
+        self.hold = true;
         for Counted { caller, call, denied, count } in counted {
             let who = (caller.comm.clone(), caller.program.clone(), *denied);
             let last = self.totals.entry((who, call.arch, call.nr, call.args)).or_insert(0);
@@ -222,6 +226,9 @@ impl Recorder {
                 self.count(caller, call, *denied, more);
             }
         }
+        self.hold = false;
+        let written = self.journal.as_mut().map_or(Ok(()), Journal::release);
+        self.note(written);
         self.idle();
     }
 
@@ -237,6 +244,9 @@ impl Recorder {
             }
         }
         let Some(journal) = &mut self.journal else { return };
+        if self.hold {
+            journal.hold();
+        }
         let program = caller.program.as_ref().map_or_else(String::new, |p| p.to_string_lossy().into_owned());
         let mut event = Event { program: &program, thread: &caller.comm, call, denied, times, stack: &[] };
         // Whoever is traced stands still.
