@@ -26,9 +26,15 @@ use crate::ptrace::Point;
 const CALLS: u32 = 1 << 14;
 /// For how many processors there are cells of their own at most.
 const PROCESSORS: usize = 8;
-/// How many processes there is room for, from one look at whether they are alive to the next.
-const PROCESSES: u32 = 1 << 14;
 const EXECUTABLES: u32 = 1 << 10;
+/// How many threads may be in a call at once.
+const THREADS: u32 = 1 << 14;
+
+/// How many processes there is room for, from one look at whether they are alive to the next: more than as many
+/// processors can make in that time.
+fn processes(processors: usize) -> u32 {
+    ((processors << 11) as u32).max(1 << 12)
+}
 
 /// How many bytes of first calls there is room for until they are read: for thirty a processor, which is what a program
 /// makes before its first line.
@@ -114,12 +120,12 @@ impl Counter {
         let offsets = Btf::of_kernel().and_then(|btf| Offsets::of(&btf)).ok_or(Error::Refused { what })?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let processors = processors.next_power_of_two().min(PROCESSORS);
-        let scope = Map::hash(4, 4, PROCESSES)?;
+        let scope = Map::hash(4, 4, processes(processors))?;
         let programs = Map::hash(4, PATH, EXECUTABLES)?;
         let calls = Map::hash(KEY, 8, CALLS)?;
         let whos = Map::hash(WHO, 8, WHOS as u32)?;
         let table = Table::new(table_len(processors))?;
-        let inside = if denied { Some(Map::hash(4, 4, PROCESSES)?) } else { None };
+        let inside = if denied { Some(Map::hash(4, 4, THREADS)?) } else { None };
         let ring = if stacks { Some(Ring::new(ring_len(processors))?) } else { None };
         let places = fill(&table, wanted);
         let maps = Maps {

@@ -285,6 +285,8 @@ fn who(code: &mut Code, maps: &Maps, offsets: &Offsets, scope: Scope, out: Label
     code.place(found);
     code.load(Size::Double, CALLER, 0, 0);
     code.alu_imm(Alu::And, CALLER, (WHOS - 1) as i32);
+    // It never is: the verifier, who does not know that, looks at all that follows but once, as it is the same for it.
+    code.jump_if(Test::Eq, CALLER, 0, out);
     remember(code, maps, offsets, CALLER);
     code.jump(known);
 
@@ -381,15 +383,13 @@ pub(super) fn leave(maps: &Maps, offsets: &Offsets, scope: Scope) -> Option<Vec<
 
 /// Counts the call, whose registers are the first argument of the tracepoint; places `out`, and ends.
 fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Label) {
-    /// `TS_COMPAT`, `arch/x86/include/asm/thread_info.h`.
-    const COMPAT: i32 = 2;
     // Words of `struct pt_regs`, in the order of the arguments.
     const WIDE_REGISTERS: [i16; 6] = [14, 13, 12, 7, 9, 8];
     const NARROW_REGISTERS: [i16; 6] = [5, 11, 12, 13, 14, 4];
     let (narrow, plain, hashed, arguments, full, first) =
         (code.label(), code.label(), code.label(), code.label(), code.label(), code.label());
-    code.load(Size::Word, 1, TASK, offsets.status);
-    code.alu_imm(Alu::And, 1, COMPAT);
+    compat(code, offsets);
+    code.store(Size::Word, FP, KEY_AT, CALLER);
     code.store_imm(Size::Double, FP, KEY_AT + 8, 0);
     code.store_imm(Size::Double, FP, KEY_AT + 16, 0);
     code.alu_imm(Alu::Shl, NUMBER, 32);
@@ -432,7 +432,7 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     }
 
     code.place(narrow);
-    code.alu_imm(Alu::Or, CALLER, NARROW.cast_signed());
+    mark(code, NARROW);
     code.jump_if(Test::Ge, NUMBER, NUMBERS as i32, hashed);
     code.mov(1, NUMBER);
     code.alu_imm(Alu::Add, 1, NUMBERS as i32);
@@ -468,9 +468,8 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
 
     code.place(hashed);
     if denied {
-        code.alu_imm(Alu::Or, CALLER, DENIED.cast_signed());
+        mark(code, DENIED);
     }
-    code.store(Size::Word, FP, KEY_AT, CALLER);
     code.store(Size::Word, FP, KEY_AT + 4, NUMBER);
     let known = code.label();
     // Twice: another processor may be the first.
@@ -505,6 +504,21 @@ fn count(code: &mut Code, maps: &Maps, offsets: &Offsets, denied: bool, out: Lab
     code.exit();
 }
 
+/// Puts into r1 whether the call follows the 32-bit convention.
+fn compat(code: &mut Code, offsets: &Offsets) {
+    /// `TS_COMPAT`, `arch/x86/include/asm/thread_info.h`.
+    const COMPAT: i32 = 2;
+    code.load(Size::Word, 1, TASK, offsets.status);
+    code.alu_imm(Alu::And, 1, COMPAT);
+}
+
+/// Adds a bit to who calls in the key.
+fn mark(code: &mut Code, bit: u32) {
+    code.load(Size::Word, 1, FP, KEY_AT);
+    code.alu_imm(Alu::Or, 1, bit.cast_signed());
+    code.store(Size::Word, FP, KEY_AT, 1);
+}
+
 /// Puts the call into the ring, with its stack, and ends; jumps to `out` where there is no room.
 fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     // `struct pt_regs`: the instruction pointer, the stack pointer, `rbp`.
@@ -512,8 +526,7 @@ fn tell_first(code: &mut Code, offsets: &Offsets, ring: i32, out: Label) {
     /// The call's number is in the record by then.
     const RECORD: u8 = NUMBER;
     // Nobody unwinds 32-bit programs.
-    code.mov(1, CALLER);
-    code.alu_imm(Alu::And, 1, NARROW.cast_signed());
+    compat(code, offsets);
     code.jump_if(Test::Ne, 1, 0, out);
     code.load_map(1, ring);
     code.mov_imm(2, FIRST);
