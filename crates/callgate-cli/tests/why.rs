@@ -209,6 +209,11 @@ fn arguments_that_are_not_known() {
     let (code, said, _) = ask("socket(AF_INET, ...)");
     assert!(code == Some(1) && said.contains("socket(AF_INET, …, …)"), "{said}");
     assert!(said.contains("to allow: allow socket if domain == AF_INET\n"), "{said}");
+    // An address is no choice, where another option makes the same argument one.
+    let (_, said, _) = ask("prctl(PR_SET_NAME, 0x7fff12345678)");
+    assert!(said.contains("to allow: allow prctl if option == PR_SET_NAME\n"), "{said}");
+    let (_, said, _) = ask("prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 3)");
+    assert!(said.contains("option == PR_CAP_AMBIENT && second == PR_CAP_AMBIENT_RAISE\n"), "{said}");
     let (code, said, _) = ask("openat(AT_FDCWD, \"/etc/passwd\", O_RDONLY|O_CLOEXEC) = 3");
     assert!(code == Some(1) && said.contains("\"/etc/passwd\", O_RDONLY|O_CLOEXEC"), "{said}");
 }

@@ -83,7 +83,7 @@ pub fn compared(
     let deciding: Vec<u8> = (0..6).filter(depends).collect();
     let named = Syscall::from_number(arch, call.nr);
     let params = named.and_then(|c| c.params(arch)).unwrap_or_default();
-    let indices = if deciding.is_empty() { choosing(named, params) } else { deciding };
+    let indices = if deciding.is_empty() { choosing(named, params, arch, call) } else { deciding };
     Ok(indices.into_iter().filter(|i| known.has(*i)).filter_map(|i| comparison(params, i, call)).collect())
 }
 
@@ -99,11 +99,17 @@ pub fn answer(filter: &Filter, call: &SeccompData, known: Known) -> Filter {
     place.into_iter().chain(halves).fold(here, |all, (word, value)| all.restrict(word, value))
 }
 
-/// The parameters that choose what the call does.
-fn choosing(call: Option<Syscall>, params: &[Param]) -> Vec<u8> {
-    let named = matches!(call.map(Syscall::name), Some("socket" | "socketpair")).then_some(0);
+/// The parameters that choose what a call does. The second one of `prctl` is among them where the first says that it
+/// is a choice, and not where it is an address or a number.
+fn choosing(named: Option<Syscall>, params: &[Param], arch: Arch, call: &SeccompData) -> Vec<u8> {
+    let sockets = matches!(named.map(Syscall::name), Some("socket" | "socketpair")).then_some(0);
     let commands = (0..).zip(params).filter(|(_, p)| p.role == Role::Command).map(|(i, _)| i);
-    let mut all: Vec<u8> = params.iter().filter_map(|p| p.selector).chain(commands).chain(named).collect();
+    let mut all: Vec<u8> = params.iter().filter_map(|p| p.selector).chain(commands).chain(sockets).collect();
+    let is_choice = |index: u8| {
+        let Some(param) = params.get(usize::from(index)) else { return true };
+        param.selector.is_none_or(|by| param.set_for(value(params, by, call), arch).is_some())
+    };
+    all.retain(|index| is_choice(*index));
     all.sort_unstable();
     all.dedup();
     all
@@ -115,9 +121,14 @@ fn comparison(params: &[Param], index: u8, call: &SeccompData) -> Option<ArgCmp>
         return None;
     }
     let width = param.map_or(Width::W64, |p| p.width);
+    Some(ArgCmp { arg: ArgIndex::new(index)?, width, op: Op::Eq(value(params, index, call)) })
+}
+
+/// An argument as far as the kernel looks at it.
+fn value(params: &[Param], index: u8, call: &SeccompData) -> u64 {
     let raw = call.args[usize::from(index)];
-    let value = if width == Width::W32 { raw & 0xffff_ffff } else { raw };
-    Some(ArgCmp { arg: ArgIndex::new(index)?, width, op: Op::Eq(value) })
+    let narrow = params.get(usize::from(index)).is_some_and(|p| p.width == Width::W32);
+    if narrow { raw & 0xffff_ffff } else { raw }
 }
 
 /// A rule as a line of a policy.

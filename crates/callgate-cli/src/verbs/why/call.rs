@@ -48,7 +48,9 @@ pub(super) fn parse(arch: Arch, line: &str) -> Result<Written, Failure> {
             true => {
                 known = known.without(at);
                 let address = TEXTS + u64::from(at) * 0x1000;
-                let quoted = word.trim_end_matches("...").strip_prefix('"').and_then(|w| w.strip_suffix('"'));
+                // As callgate itself prints it: what was read beside a call may change.
+                let text = word.trim_start_matches('~').trim_end_matches("...");
+                let quoted = text.strip_prefix('"').and_then(|w| w.strip_suffix('"'));
                 quoted.filter(|_| is_path(arch, name, at)).map_or_else(
                     || "0".to_owned(),
                     |text| {
@@ -115,6 +117,9 @@ fn arguments(text: &str) -> Option<Vec<String>> {
     // A call that did not return when it was printed.
     let unfinished = all.last()?.find("<unfinished")?;
     all.last_mut()?.truncate(unfinished);
+    if all.last()?.trim().is_empty() {
+        all.pop();
+    }
     Some(all)
 }
 
@@ -124,9 +129,16 @@ fn is_path(arch: Arch, call: &str, at: u8) -> bool {
     params.get(usize::from(at)).is_some_and(|p| p.role == Role::Path)
 }
 
-/// Whether a word shows what is pointed to, and not the number that is passed.
+/// Whether a word shows what is pointed to, and not the number that is passed, or is for a parameter by a name that is
+/// not known.
 fn opaque(word: &str) -> bool {
-    word.starts_with(['"', '{', '[', '~', '@']) || word.contains('(') || matches!(word, "…" | "...")
+    let is_named = word
+        .split_once('=')
+        .is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    word.starts_with(['"', '{', '[', '~', '@'])
+        || word.contains('(')
+        || is_named
+        || matches!(word, "…" | "...")
 }
 
 /// `flags=CLONE_VM`: which argument that is.
@@ -134,7 +146,7 @@ fn named<'w>(arch: Arch, call: &str, word: &'w str) -> Option<(u8, &'w str)> {
     let (name, value) = word.split_once('=')?;
     let params = Syscall::from_name(call)?.params(arch)?;
     // What strace calls a few parameters of clone.
-    let name = name.trim().trim_start_matches("child_");
+    let name = name.trim().trim_start_matches("child_").trim_end_matches("ptr");
     let index = params.iter().position(|p| p.name == name || p.name.trim_start_matches("child_") == name)?;
     Some((u8::try_from(index).ok()?, value.trim()))
 }
@@ -178,6 +190,8 @@ mod tests {
         assert_eq!((call.args[0], call.args[1], call.args[3], unknown), (0x111, 0, 0x7f00, vec![]));
         let (call, unknown) = words(r#"execve("/bin/true", ["true", "x"], 0x7ffd /* 20 vars */) = 0"#);
         assert_eq!((call.nr, call.args[2], unknown), (59, 0x7ffd, vec![0, 1]));
+        let (_, unknown) = words(r#"statfs(~"/sys/fs/selinux", 0x7ffefd4003d0)"#);
+        assert_eq!(unknown, [0]);
         let (_, unknown) = words("mknod(\"x\", S_IFCHR|0600, makedev(0x1, 0x3))");
         assert_eq!(unknown, [0, 2]);
         let (call, unknown) = words("read(3,  <unfinished ...>");
