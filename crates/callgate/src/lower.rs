@@ -1,10 +1,13 @@
 //! Policy → Filter: what the rules mean.
 
+mod values;
+
 use crate::diagram::{Cube, Diagram, Filter, Leaves, Limits, Ref, Store, TooLarge, words::Test};
 use crate::policy::{ArgCmp, Call, Cond, Decided, FOREIGN, Op, Policy, is_unknown};
 use callgate_abi::{Action, Arch, Errno, Syscall, Width, Word};
 use std::fmt;
 use std::hash::Hash;
+use values::Field;
 
 /// Why a policy has no filter.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +61,7 @@ impl Policy {
             store: Store::new(Limits::default()),
             leaves: Leaves::new(),
             ruled: vec![None; self.rules.len()],
+            ranges: Vec::new(),
             leaf,
         };
         let mut tokens: Vec<u32> = self.arches.iter().map(|a| a.token()).collect();
@@ -144,6 +148,8 @@ struct Lowering<'a, L, F> {
     leaves: Leaves<L>,
     /// The leaf of each rule under the architecture it was last met for.
     ruled: Vec<Option<(Arch, Ref)>>,
+    /// The values of an argument that a condition names, while they are laid over a function.
+    ranges: Vec<(u64, u64)>,
     leaf: F,
 }
 
@@ -303,15 +309,66 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         then: Ref,
         otherwise: Ref,
     ) -> Result<Ref, TooLarge> {
+        match condition {
+            Cond::True => Ok(then),
+            Cond::Not(inner) => self.condition(arch, inner, otherwise, then),
+            Cond::Any(any) => self.any(arch, any, then, otherwise),
+            Cond::Arg(_) | Cond::All(_) => self.any(arch, std::slice::from_ref(condition), then, otherwise),
+        }
+    }
+
+    /// `any of them ? then : otherwise`; those about the values of one argument that follow each other at once.
+    fn any(&mut self, arch: Arch, any: &[Cond], then: Ref, otherwise: Ref) -> Result<Ref, TooLarge> {
+        let mut made = otherwise;
+        let mut rest = any;
+        while let Some((last, before)) = rest.split_last() {
+            self.ranges.clear();
+            let Some(field) = values::ranges(arch, last, &mut self.ranges) else {
+                made = self.one(arch, last, then, made)?;
+                rest = before;
+                continue;
+            };
+            let mut first = before.len();
+            while let Some(before) = first.checked_sub(1) {
+                let known = self.ranges.len();
+                if values::ranges(arch, &any[before], &mut self.ranges) != Some(field) {
+                    self.ranges.truncate(known);
+                    break;
+                }
+                first = before;
+            }
+            made = self.values(arch, &rest[first..], field, then, made)?;
+            rest = &rest[..first];
+        }
+        Ok(made)
+    }
+
+    /// `any of them ? then : otherwise`, where they are about one argument and `ranges` are its values.
+    fn values(
+        &mut self,
+        arch: Arch,
+        any: &[Cond],
+        field: Field,
+        then: Ref,
+        otherwise: Ref,
+    ) -> Result<Ref, TooLarge> {
+        values::merge(&mut self.ranges);
+        match self.store.lay(field.arg, field.wide, &self.ranges, then, otherwise) {
+            Some(made) => made,
+            // Something is asked before the argument.
+            None => any.iter().rev().try_fold(otherwise, |made, c| self.one(arch, c, then, made)),
+        }
+    }
+
+    /// A condition by itself.
+    fn one(&mut self, arch: Arch, condition: &Cond, then: Ref, otherwise: Ref) -> Result<Ref, TooLarge> {
         if then.is_leaf()
             && let Some(cube) = cube(arch, condition)
         {
             return cube.map_or(Ok(otherwise), |cube| self.store.overlay(&cube, then, otherwise));
         }
         match condition {
-            Cond::True => Ok(then),
             Cond::Arg(cmp) => self.compare(arch, cmp, then, otherwise),
-            Cond::Not(inner) => self.condition(arch, inner, otherwise, then),
             Cond::All(all) => {
                 let mut parts: Vec<&Cond> = all.iter().collect();
                 // Each test is built around the ones before. Over a leaf, the deepest comes first, and no
@@ -323,9 +380,7 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
                 }
                 parts.into_iter().try_fold(then, |made, c| self.condition(arch, c, made, otherwise))
             }
-            Cond::Any(any) => {
-                any.iter().rev().try_fold(otherwise, |made, c| self.condition(arch, c, then, made))
-            }
+            Cond::True | Cond::Any(_) | Cond::Not(_) => self.condition(arch, condition, then, otherwise),
         }
     }
 

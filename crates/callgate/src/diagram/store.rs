@@ -44,6 +44,12 @@ pub(crate) struct Node {
     pub(crate) hi: Ref,
 }
 
+impl Node {
+    fn hash(&self) -> usize {
+        mix(self.lo.0, self.hi.0, self.level.into())
+    }
+}
+
 /// The level of a leaf, below every node's.
 const BOTTOM: u16 = u16::MAX;
 
@@ -55,6 +61,8 @@ pub(crate) struct Store {
     unique: Vec<u32>,
     /// Direct-mapped results of [`Store::ite`]; a lost entry costs time only.
     cache: Vec<[u32; 4]>,
+    /// How often that had no result.
+    missed: usize,
     limits: Limits,
     steps: u64,
 }
@@ -69,7 +77,30 @@ fn mix(a: u32, b: u32, c: u32) -> usize {
 
 impl Store {
     pub(crate) fn new(limits: Limits) -> Store {
-        Store { nodes: Vec::with_capacity(512), unique: vec![0; 1024], cache: Vec::new(), limits, steps: 0 }
+        Store::with_room(limits, 512)
+    }
+
+    /// With room for so many nodes before anything is moved.
+    pub(crate) fn with_room(limits: Limits, nodes: usize) -> Store {
+        let nodes = nodes.next_power_of_two();
+        let unique = vec![0; nodes * 2];
+        Store { nodes: Vec::with_capacity(nodes), unique, cache: Vec::new(), missed: 0, limits, steps: 0 }
+    }
+
+    /// The nodes of a diagram under the numbers they have there, for another function to be built among them.
+    pub(crate) fn holding<L>(diagram: &Diagram<L>, limits: Limits) -> Store {
+        // What is built passes through functions that are not in the diagram, about as many.
+        let mut store = Store::with_room(limits, diagram.nodes.len() * 2);
+        let mask = store.unique.len() - 1;
+        for (i, node) in diagram.nodes.iter().enumerate() {
+            let mut slot = node.hash() & mask;
+            while store.unique[slot] != 0 {
+                slot = (slot + 1) & mask;
+            }
+            store.unique[slot] = i as u32 + 1;
+        }
+        store.nodes.extend_from_slice(&diagram.nodes);
+        store
     }
 
     pub(crate) fn level(&self, at: Ref) -> u16 {
@@ -101,25 +132,21 @@ impl Store {
             return Ok(lo);
         }
         debug_assert!(level < self.level(lo) && level < self.level(hi));
+        let made = Node { level, lo, hi };
         let mask = self.unique.len() - 1;
-        let mut slot = mix(lo.0, hi.0, level.into()) & mask;
+        let mut slot = made.hash() & mask;
         loop {
             match self.unique[slot] {
                 0 => break,
-                entry => {
-                    let node = self.nodes[entry as usize - 1];
-                    if node.lo == lo && node.hi == hi && node.level == level {
-                        return Ok(Ref::node(entry - 1));
-                    }
-                }
+                entry if self.nodes[entry as usize - 1] == made => return Ok(Ref::node(entry - 1)),
+                _ => slot = (slot + 1) & mask,
             }
-            slot = (slot + 1) & mask;
         }
         if self.nodes.len() >= self.limits.nodes {
             return Err(self.too_large());
         }
         let index = self.nodes.len() as u32;
-        self.nodes.push(Node { level, lo, hi });
+        self.nodes.push(made);
         self.unique[slot] = index + 1;
         if self.nodes.len() * 2 > self.unique.len() {
             self.grow();
@@ -127,11 +154,12 @@ impl Store {
         Ok(Ref::node(index))
     }
 
+    #[cold]
     fn grow(&mut self) {
         let mask = self.unique.len() * 2 - 1;
         let mut table = vec![0; mask + 1];
         for (i, node) in self.nodes.iter().enumerate() {
-            let mut slot = mix(node.lo.0, node.hi.0, node.level.into()) & mask;
+            let mut slot = node.hash() & mask;
             while table[slot] != 0 {
                 slot = (slot + 1) & mask;
             }
@@ -151,25 +179,23 @@ impl Store {
         if then == Ref::TRUE && otherwise == Ref::FALSE {
             return Ok(condition);
         }
-        if self.cache.len() < (1 << 20) && self.cache.len() < self.nodes.len() * 2 {
-            self.cache = vec![NO_ENTRY; (self.nodes.len() * 4).next_power_of_two().max(1024)];
+        // Few programs need many; for those it grows with what is asked, and forgets.
+        if self.missed >= self.cache.len() && self.cache.len() < (1 << 20) {
+            self.cache = vec![NO_ENTRY; (self.cache.len() * 4).max(256)];
         }
-        if !self.cache.is_empty() {
-            let hit = self.cache[mix(condition.0, then.0, otherwise.0) & (self.cache.len() - 1)];
-            if hit[..3] == [condition.0, then.0, otherwise.0] {
-                return Ok(Ref(hit[3]));
-            }
+        let hit = self.cache[mix(condition.0, then.0, otherwise.0) & (self.cache.len() - 1)];
+        if hit[..3] == [condition.0, then.0, otherwise.0] {
+            return Ok(Ref(hit[3]));
         }
+        self.missed += 1;
         self.spend(1)?;
         let level = self.level(condition).min(self.level(then)).min(self.level(otherwise));
         let (c, t, o) = (self.split(condition, level), self.split(then, level), self.split(otherwise, level));
         let lo = self.ite(c.0, t.0, o.0)?;
         let hi = self.ite(c.1, t.1, o.1)?;
         let result = self.mk(level, lo, hi)?;
-        if !self.cache.is_empty() {
-            let slot = mix(condition.0, then.0, otherwise.0) & (self.cache.len() - 1);
-            self.cache[slot] = [condition.0, then.0, otherwise.0, result.0];
-        }
+        let slot = mix(condition.0, then.0, otherwise.0) & (self.cache.len() - 1);
+        self.cache[slot] = [condition.0, then.0, otherwise.0, result.0];
         Ok(result)
     }
 
@@ -192,23 +218,30 @@ impl Store {
             order: Vec<usize>,
         }
         impl Walk<'_> {
-            fn visit(&mut self, at: Ref) -> Ref {
-                let Some(index) = at.node_index() else {
-                    let number = &mut self.leaf_number[at.leaf_index()];
-                    if *number == UNSEEN {
-                        *number = self.order.len() as u32;
-                        self.order.push(at.leaf_index());
-                    }
-                    return Ref::leaf(*number);
-                };
-                if self.node_number[index] == UNSEEN {
-                    let node = self.store.nodes[index];
-                    let lo = self.visit(node.lo);
-                    let hi = self.visit(node.hi);
-                    self.node_number[index] = self.nodes.len() as u32;
-                    self.nodes.push(Node { level: node.level, lo, hi });
+            /// What `at` is called, for whose sake a node is visited only the first time.
+            fn name(&mut self, at: Ref) -> Ref {
+                match at.node_index() {
+                    None => self.leaf(at),
+                    Some(index) if self.node_number[index] != UNSEEN => Ref::node(self.node_number[index]),
+                    Some(index) => self.visit(index),
                 }
-                Ref::node(self.node_number[index])
+            }
+            fn leaf(&mut self, at: Ref) -> Ref {
+                let number = &mut self.leaf_number[at.leaf_index()];
+                if *number == UNSEEN {
+                    *number = self.order.len() as u32;
+                    self.order.push(at.leaf_index());
+                }
+                Ref::leaf(*number)
+            }
+            fn visit(&mut self, index: usize) -> Ref {
+                let node = self.store.nodes[index];
+                let lo = self.name(node.lo);
+                let hi = self.name(node.hi);
+                let number = self.nodes.len() as u32;
+                self.node_number[index] = number;
+                self.nodes.push(Node { level: node.level, lo, hi });
+                Ref::node(number)
             }
         }
         let mut walk = Walk {
@@ -218,7 +251,7 @@ impl Store {
             nodes: Vec::with_capacity(self.nodes.len()),
             order: Vec::new(),
         };
-        let root = walk.visit(root);
+        let root = walk.name(root);
         walk.nodes.shrink_to_fit();
         Diagram { leaves: walk.order.iter().map(|&i| leaves[i].clone()).collect(), nodes: walk.nodes, root }
     }

@@ -90,6 +90,63 @@ impl Store {
         (!before).then(|| self.bits_at(first, 64, k, from, then, otherwise))
     }
 
+    /// `then` where an argument (both halves of it, or the low one) is in one of these ranges, `otherwise` elsewhere;
+    /// `None` where an outcome asks something before it. The ranges ascend and do not meet.
+    pub(crate) fn lay(
+        &mut self,
+        arg: u8,
+        wide: bool,
+        ranges: &[(u64, u64)],
+        then: Ref,
+        otherwise: Ref,
+    ) -> Option<Result<Ref, TooLarge>> {
+        let (word, bits) = if wide { (Word::arg_hi(arg), 64) } else { (Word::arg_lo(arg), 32) };
+        let first = level_of(word, 31);
+        let before = self.level(then) < first || self.level(otherwise) < first;
+        (!before).then(|| self.lay_part(first + bits, bits, 0, ranges, then, otherwise))
+    }
+
+    /// The same for the values that begin with `base` and have so many more bits, `end` being the level behind the last
+    /// one. The ranges are those that reach into these values.
+    fn lay_part(
+        &mut self,
+        end: u16,
+        bits: u16,
+        base: u64,
+        ranges: &[(u64, u64)],
+        then: Ref,
+        otherwise: Ref,
+    ) -> Result<Ref, TooLarge> {
+        if then == otherwise {
+            return Ok(then);
+        }
+        let last = base | u64::MAX.checked_shr(64 - u32::from(bits)).unwrap_or(0);
+        match *ranges {
+            [] => return Ok(otherwise),
+            [(from, upto)] => match (from <= base, upto >= last) {
+                (true, true) => return Ok(then),
+                (true, false) => return self.bits_at(end - bits, bits, upto + 1, true, otherwise, then),
+                (false, true) => return self.bits_at(end - bits, bits, from, true, then, otherwise),
+                (false, false) if from == upto => {
+                    return self.bits_at(end - bits, bits, from, false, then, otherwise);
+                }
+                (false, false) => {}
+            },
+            _ => {}
+        }
+        self.spend(1)?;
+        let bits = bits - 1;
+        let (level, middle) = (end - 1 - bits, base | 1 << bits);
+        let (below, from) = (
+            &ranges[..ranges.partition_point(|r| r.0 < middle)],
+            &ranges[ranges.partition_point(|r| r.1 < middle)..],
+        );
+        let (t, o) = (self.split(then, level), self.split(otherwise, level));
+        let lo = self.lay_part(end, bits, base, below, t.0, o.0)?;
+        let hi = self.lay_part(end, bits, middle, from, t.1, o.1)?;
+        self.mk(level, lo, hi)
+    }
+
     /// The same for so many bits, of which `first` is the level of the most significant one: only what lies beside the
     /// path to `k` is put together anew.
     fn bits_at(
@@ -244,19 +301,23 @@ impl<L> Diagram<L> {
         out: &mut Vec<(u32, Ref)>,
     ) -> bool {
         let end = (u16::from(word.index()) + 1) * 32;
-        match at.node_index().map(|i| self.node(i)) {
-            Some(node) if node.level < end => {
-                let bit = bits - 1;
-                let (lo, hi) = if node.level == level_of(word, bit) { (node.lo, node.hi) } else { (at, at) };
-                self.collect(lo, word, bit, base, limit, out)
-                    && self.collect(hi, word, bit, base | 1 << bit, limit, out)
+        let (mut at, mut bits, mut base) = (at, bits, base);
+        // Only the lower half of a block is looked at by another call.
+        while let Some(index) = at.node_index()
+            && let node = self.node(index)
+            && node.level < end
+        {
+            bits -= 1;
+            let (lo, hi) = if node.level == level_of(word, bits) { (node.lo, node.hi) } else { (at, at) };
+            // A block within a stretch that it does not end is no piece of its own.
+            if out.last().is_none_or(|last| last.1 != lo) && !self.collect(lo, word, bits, base, limit, out) {
+                return false;
             }
-            _ => {
-                if out.last().is_none_or(|last| last.1 != at) {
-                    out.push((base, at));
-                }
-                out.len() <= limit
-            }
+            (at, base) = (hi, base | 1 << bits);
         }
+        if out.last().is_none_or(|last| last.1 != at) {
+            out.push((base, at));
+        }
+        out.len() <= limit
     }
 }

@@ -170,9 +170,9 @@ impl Filter {
 /// The program of these instructions, once it has been read back and found to mean `filter`.
 fn prove(insns: Vec<Insn>, endian: Endian, filter: &Filter) -> Result<Program, EmitError> {
     let program = Program::with_endian(insns, endian).map_err(EmitError::Invalid)?;
-    match program.lift_within(Limits::default()) {
-        Ok(meant) if meant == *filter => Ok(program),
-        Ok(_) => Err(EmitError::Unproved),
+    match program.means(filter, Limits::default()) {
+        Ok(true) => Ok(program),
+        Ok(false) => Err(EmitError::Unproved),
         Err(e) => Err(EmitError::Unread(e)),
     }
 }

@@ -12,7 +12,7 @@ use crate::diagram::{Filter, Ref, words::Test};
 use crate::hash::FastMap;
 use callgate_abi::{Arch, Word};
 use line::{Line, Step};
-use optimal::Tree;
+use optimal::{Space, Tree};
 
 /// Beyond this many ranges of one word, only its bits are tested.
 const MOST_SEGMENTS: usize = 4096;
@@ -45,6 +45,7 @@ pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
         graph: Graph::with_capacity((filter.node_count() / 8).clamp(16, 256)),
         done: vec![None; filter.node_count()],
         seen: weigh::seen(filter, options.profile),
+        space: Space::default(),
     };
     let root = planner.block(filter.root());
     (planner.graph, root)
@@ -60,6 +61,7 @@ struct Planner<'a> {
     done: Vec<Option<Id>>,
     /// What the profile's calls hold in the word a node asks.
     seen: FastMap<Ref, weigh::Seen>,
+    space: Space,
 }
 
 impl Planner<'_> {
@@ -119,8 +121,8 @@ impl Planner<'_> {
             (Word::NR, Target::Bitmap) => (HOT, HOT_GONE),
             _ => (VALUES, FEW_GONE),
         };
-        match optimal::tree(line, most, gone) {
-            Some(tree) => self.tree(word, tree),
+        match optimal::tree(line, most, gone, &mut self.space) {
+            Some(tree) => self.tree(word, &tree),
             None => self.line(word, line),
         }
     }
@@ -203,21 +205,22 @@ impl Planner<'_> {
     }
 
     /// The tests of a tree. Only `arch` needs to know which value led where, and has no tree.
-    fn tree(&mut self, word: Word, tree: Tree) -> Id {
-        match tree {
-            Tree::One(target) => self.block(target),
-            Tree::Rest(line) => self.line(word, &line),
-            Tree::Equal { value, target, rest } => {
-                let then = self.block(target);
-                let other = self.tree(word, *rest);
-                self.graph.test(word, u32::MAX, Test::Eq(value), then, other)
-            }
-            Tree::Cut { at, below, from } => {
-                let other = self.tree(word, *below);
-                let then = self.tree(word, *from);
-                self.graph.test(word, u32::MAX, Test::Ge(at), then, other)
-            }
+    fn tree(&mut self, word: Word, tree: &Tree) -> Id {
+        let mut made: Vec<Id> = Vec::with_capacity(tree.len());
+        for test in tree {
+            made.push(match test {
+                optimal::Test::One(target) => self.block(*target),
+                optimal::Test::Rest(line) => self.line(word, line),
+                optimal::Test::Equal { value, target, rest } => {
+                    let then = self.block(*target);
+                    self.graph.test(word, u32::MAX, Test::Eq(*value), then, made[*rest])
+                }
+                optimal::Test::Cut { at, below, from } => {
+                    self.graph.test(word, u32::MAX, Test::Ge(*at), made[*from], made[*below])
+                }
+            });
         }
+        made.pop().expect("a tree ends with the test that is asked first")
     }
 
     fn target(&mut self, word: Word, line: &Line<'_>, target: Ref) -> Id {

@@ -12,7 +12,7 @@ mod solve;
 mod solved;
 mod value;
 
-use crate::diagram::{Diagram, Filter, Leaves, Limits, Store, TooLarge};
+use crate::diagram::{Diagram, Filter, Leaves, Limits, Ref, Store, TooLarge};
 use crate::program::Program;
 use callgate_abi::{Action, Endian, Insn, Word};
 use solved::Solved;
@@ -85,9 +85,24 @@ impl Program {
         Ok(rets.map(|&ret| Action::from_ret(ret)))
     }
 
+    /// Whether the program means this filter. It is read into the filter's own nodes, of which no two are the same
+    /// function: it means the filter exactly if it comes to the filter's root.
+    pub(crate) fn means(&self, filter: &Filter, limits: Limits) -> Result<bool, LiftError> {
+        let mut leaves = Leaves::new();
+        for (i, leaf) in filter.leaves().iter().enumerate() {
+            let ret = leaf.to_ret();
+            // An action of another name for what the kernel does has no return value of its own.
+            if Action::from_ret(ret) != *leaf || leaves.intern(ret) != Ref::leaf(i as u32) {
+                return Ok(self.lift_within(limits)? == *filter);
+            }
+        }
+        let mut lifter = Lifter::new(self, Store::holding(filter, limits), leaves);
+        Ok(lifter.program()? == filter.root())
+    }
+
     /// The raw return values, which tell `ALLOW` with data from `ALLOW`, as actions do too.
     fn lift_rets(&self, limits: Limits) -> Result<Diagram<u32>, LiftError> {
-        let mut lifter = Lifter::new(self, limits);
+        let mut lifter = Lifter::new(self, Store::new(limits), Leaves::new());
         let root = lifter.program()?;
         Ok(lifter.store.finish(root, lifter.leaves.list()))
     }
@@ -110,17 +125,19 @@ struct Lifter<'a> {
 }
 
 impl<'a> Lifter<'a> {
-    fn new(program: &'a Program, limits: Limits) -> Lifter<'a> {
+    fn new(program: &'a Program, store: Store, mut leaves: Leaves<u32>) -> Lifter<'a> {
         let insns = program.insns();
         let (live, reads) = liveness::scan(insns, program.endian());
-        let mut leaves = Leaves::new();
         // Conditions use leaves 0 and 1 for no and yes; any two values may stand there.
-        leaves.intern(Action::KILL_THREAD.to_ret());
-        leaves.intern(Action::ALLOW.to_ret());
+        for some in [Action::KILL_THREAD, Action::ALLOW] {
+            if leaves.list().len() < 2 {
+                leaves.intern(some.to_ret());
+            }
+        }
         Lifter {
             insns,
             endian: program.endian(),
-            store: Store::new(limits),
+            store,
             leaves,
             live,
             demand: liveness::demanded_bits(insns),

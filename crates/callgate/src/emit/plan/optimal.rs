@@ -22,23 +22,45 @@ const SHARE: u64 = 1024;
 /// What is not hot counts for so much less: a guess must not outweigh what was seen.
 const COLD: u64 = 16;
 
-/// Tests in the order of asking.
-pub(super) enum Tree {
+/// One test, or the end of testing. The tests that follow are given by their place in the [`Tree`].
+pub(super) enum Test {
     /// Nothing left to test.
     One(Ref),
     /// What is left is not hot.
     Rest(Line<'static>),
     /// `== value`: the value's target, and the tests for all others.
-    Equal { value: u32, target: Ref, rest: Box<Tree> },
+    Equal { value: u32, target: Ref, rest: usize },
     /// `>= at`.
-    Cut { at: u32, below: Box<Tree>, from: Box<Tree> },
+    Cut { at: u32, below: usize, from: usize },
 }
+
+/// Tests, each behind those that follow it: the last one is the first to ask.
+pub(super) type Tree = Vec<Test>;
 
 #[derive(Clone, Copy)]
 enum Choice {
     Done,
     Equal,
     Cut(u8),
+}
+
+/// What the tables of one line are written to, kept for the next line.
+#[derive(Default)]
+pub(super) struct Space {
+    from: Vec<u64>,
+    upto: Vec<u64>,
+    choices: Vec<Choice>,
+}
+
+impl Space {
+    /// Room for so many cells in each table. What stands in them is of no account: a cell is read after it was written.
+    fn reserve(&mut self, cells: usize) {
+        if self.from.len() < cells {
+            self.from.resize(cells, 0);
+            self.upto.resize(cells, 0);
+            self.choices.resize(cells, Choice::Done);
+        }
+    }
 }
 
 /// A piece, or neighbouring pieces that are not hot, or a single value with the stretch without weight before it.
@@ -56,7 +78,7 @@ struct Item {
 /// The best tree for the line, counting the `most` hottest pieces and with at most `gone` (up to [`GONE`])
 /// single values picked out of one stretch; `None` where a quick look is as good, or
 /// there are too many items.
-pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize) -> Option<Tree> {
+pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize, space: &mut Space) -> Option<Tree> {
     let pieces = line.pieces();
     let mut hot: Vec<usize> = (0..pieces.len()).filter(|&i| pieces[i].hot && pieces[i].weight > 0).collect();
     if hot.len() > most {
@@ -72,32 +94,29 @@ pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize) -> Option<Tree> {
     if len > MOST {
         return None;
     }
-    let mut order: Vec<u8> = (0..len).filter(|&i| items[i].single).map(|i| i as u8).collect();
-    order.sort_by_key(|&i| std::cmp::Reverse(items[usize::from(i)].weight));
+    let singles = items.iter().filter(|item| item.single).count();
+    let deep = singles.min(gone) + 1;
+    space.reserve((len + 1) * deep * (len + 1));
     let mut table = Table {
         pieces,
         // One more than it weighs, so that no test is free.
         before: items
             .iter()
-            .scan(0, |sum, item| Some(std::mem::replace(sum, *sum + item.weight + 1)))
+            .map(|item| item.weight + 1)
+            .chain([0])
+            .scan(0, |sum, weight| Some(std::mem::replace(sum, *sum + weight)))
             .collect(),
         place: items.iter().map(|i| i.weight).sum::<u64>() / SHARE,
-        deep: order.len().min(gone) + 1,
-        order,
-        from: Vec::new(),
-        upto: Vec::new(),
-        choices: Vec::new(),
+        deep,
+        space,
         items,
     };
-    table.from = vec![0; len * table.deep * (len + 1)];
-    table.upto = vec![0; (len + 1) * table.deep * len];
-    table.choices = vec![Choice::Done; len * table.deep * (len + 1)];
-    for wide in 1..=len {
-        for start in 0..=len - wide {
-            table.fill(start, start + wide);
-        }
+    for start in (0..len).rev() {
+        table.fill(start);
     }
-    Some(table.read(0, len, 0))
+    let mut tree = Tree::with_capacity(len * 2);
+    table.read(0, len, 0, &mut tree);
+    Some(tree)
 }
 
 /// Every hot piece by itself, what lies between two as one.
@@ -137,20 +156,51 @@ fn items(pieces: &[Piece], hot: &[usize]) -> Vec<Item> {
 struct Table<'a> {
     pieces: &'a [Piece],
     items: Vec<Item>,
-    /// What lies before each item weighs.
+    /// What lies before each item weighs, and at the end what all weigh.
     before: Vec<u64>,
     /// What a test costs whether it is reached or not.
     place: u64,
-    /// The items that equality tests may pick out, heaviest first.
-    order: Vec<u8>,
     /// How many states a stretch has.
     deep: usize,
-    /// What the tests of a state cost, by start, single values gone, and end; and the same by end, gone, and start:
-    /// what a stretch costs that is cut anywhere stands in a row in both.
-    from: Vec<u64>,
-    upto: Vec<u64>,
-    /// As `from`.
-    choices: Vec<Choice>,
+    /// What the tests of a state cost, by start, end, and single values gone, and the same by end, start, and gone: the
+    /// halves of one cut stand side by side, however many are gone. What to ask first stands as in `from`.
+    space: &'a mut Space,
+}
+
+/// The single values of a stretch that may go.
+#[derive(Clone, Copy, Default)]
+struct Singles {
+    /// Heaviest first, of equal ones the first.
+    heavy: [u8; GONE],
+    /// The same in the order of the stretch.
+    ascending: [u8; GONE],
+    len: usize,
+}
+
+impl Singles {
+    /// The stretch grows by a single value at its end; no more than `most` are kept.
+    fn push(&mut self, items: &[Item], item: usize, most: usize) {
+        let weight = items[item].weight;
+        let heavier = |i: &u8| items[usize::from(*i)].weight >= weight;
+        let at = self.heavy[..self.len].iter().rposition(heavier).map_or(0, |i| i + 1);
+        if at == most {
+            return;
+        }
+        if self.len == most {
+            let lightest = self.heavy[most - 1];
+            let gone = self.ascending[..most].iter().position(|i| *i == lightest).unwrap_or(most - 1);
+            self.ascending.copy_within(gone + 1..most, gone);
+            self.len -= 1;
+        }
+        self.heavy.copy_within(at..self.len, at + 1);
+        self.heavy[at] = item as u8;
+        self.ascending[self.len] = item as u8;
+        self.len += 1;
+    }
+
+    fn heavy(&self) -> impl Iterator<Item = usize> {
+        self.heavy[..self.len].iter().map(|i| usize::from(*i))
+    }
 }
 
 /// What is left of a stretch, as far as it matters whether tests are needed.
@@ -186,131 +236,145 @@ impl Left {
 }
 
 impl Table<'_> {
-    fn at(&self, start: usize, end: usize, gone: usize) -> usize {
-        (start * self.deep + gone) * (self.items.len() + 1) + end
+    /// Where the states of a stretch stand, by start.
+    fn at(&self, start: usize, end: usize) -> usize {
+        (start * (self.items.len() + 1) + end) * self.deep
     }
 
-    fn at_end(&self, start: usize, end: usize, gone: usize) -> usize {
-        (end * self.deep + gone) * self.items.len() + start
+    /// The same by end.
+    fn at_end(&self, start: usize, end: usize) -> usize {
+        (end * self.items.len() + start) * self.deep
     }
 
-    /// The single values of a stretch that may go, heaviest first.
-    fn heaviest(&self, start: usize, end: usize) -> impl Iterator<Item = usize> {
-        self.order
-            .iter()
-            .map(|&i| usize::from(i))
-            .filter(move |i| (start..end).contains(i))
-            .take(self.deep - 1)
-    }
-
-    fn weight(&self, start: usize, end: usize) -> u64 {
-        let end = self.before.get(end).copied();
-        end.unwrap_or_else(|| self.before.last().zip(self.items.last()).map_or(0, |(b, i)| b + i.weight + 1))
-            - self.before[start]
-    }
-
-    fn fill(&mut self, start: usize, end: usize) {
-        let mut singles = [0; GONE];
-        let mut count = 0;
-        for item in self.heaviest(start, end) {
-            singles[count] = item;
-            count += 1;
-        }
-        let mut weight = self.weight(start, end);
-        weight -= singles[..count].iter().map(|&i| self.items[i].weight + 1).sum::<u64>();
-        // The same in the order of the stretch.
-        let mut out = singles;
-        out[..count].sort_unstable();
-        let mut left = Left { target: None, same: true, cold: true };
-        for i in start..end {
-            if out[..count].contains(&i) {
-                left.add_without_value(&self.items[i]);
-            } else {
-                left.add(&self.items[i]);
+    /// All stretches from an item on, shorter ones first; those from later items on are there.
+    fn fill(&mut self, start: usize) {
+        let mut singles = Singles::default();
+        for end in start + 1..=self.items.len() {
+            if self.items[end - 1].single {
+                singles.push(&self.items, end - 1, self.deep - 1);
             }
+            self.states(start, end, &singles);
         }
-        for gone in (0..=count).rev() {
-            let (cost, choice) = if left.is_done() {
-                (0, Choice::Done)
-            } else {
-                let (cost, choice) = self.best(start, end, count, &out[..gone]);
-                (cost.saturating_add(weight + self.place), choice)
+    }
+
+    /// The states of one stretch.
+    fn states(&mut self, start: usize, end: usize, singles: &Singles) {
+        let undone = self.undone(start, end, singles);
+        let cuts = self.cuts(start, end, singles, undone);
+        let (from, upto) = (self.at(start, end), self.at_end(start, end));
+        let mut weight = self.before[end] - self.before[start];
+        weight -= singles.heavy().map(|i| self.items[i].weight + 1).sum::<u64>();
+        let mut equal = None;
+        for gone in (0..=singles.len).rev() {
+            let (cut, at) = cuts[gone];
+            let (cost, choice) = match equal {
+                _ if gone >= undone => (0, Choice::Done),
+                Some(equal) if equal <= cut => (equal, Choice::Equal),
+                _ => (cut, Choice::Cut(at)),
             };
-            let (from, upto) = (self.at(start, end, gone), self.at_end(start, end, gone));
-            self.from[from] = cost;
-            self.choices[from] = choice;
-            self.upto[upto] = cost;
-            if let Some(back) = gone.checked_sub(1).map(|last| singles[last]) {
-                weight += self.items[back].weight + 1;
-                left.add(&self.items[back]);
-                if let Some(at) = out[..gone].iter().position(|i| *i == back) {
-                    out.copy_within(at + 1..gone, at);
-                }
+            let cost = if gone < undone { cost.saturating_add(weight + self.place) } else { cost };
+            self.space.from[from + gone] = cost;
+            self.space.choices[from + gone] = choice;
+            self.space.upto[upto + gone] = cost;
+            equal = Some(cost);
+            if let Some(last) = gone.checked_sub(1) {
+                weight += self.items[usize::from(singles.heavy[last])].weight + 1;
             }
         }
     }
 
-    /// The best first test of a stretch without the items that are `out`, what comes after it counted.
-    fn best(&self, start: usize, end: usize, count: usize, out: &[usize]) -> (u64, Choice) {
-        let gone = out.len();
-        let mut best = (u64::MAX, Choice::Done);
-        if gone < count {
-            best = (self.from[self.at(start, end, gone + 1)], Choice::Equal);
-        }
-        // Between two items that are out, the halves of every cut lack as many.
-        let mut first = start + 1;
-        for below in 0..=gone {
-            let next = out.get(below).map_or(end, |item| item + 1).min(end);
-            if first >= next {
-                continue;
+    /// How many single values of a stretch must be gone for the rest to need no more tests; one more than there are if
+    /// that is not enough.
+    fn undone(&self, start: usize, end: usize, singles: &Singles) -> usize {
+        let mut left = Left { target: None, same: true, cold: true };
+        let mut out = singles.ascending[..singles.len].iter().map(|i| usize::from(*i)).peekable();
+        for (i, item) in self.items[start..end].iter().enumerate() {
+            if out.next_if_eq(&(start + i)).is_some() {
+                left.add_without_value(item);
+            } else {
+                left.add(item);
             }
-            let halves = self.at(start, first, below);
-            let others = self.at_end(first, end, gone - below);
-            let halves = &self.from[halves..halves + next - first];
-            let others = &self.upto[others..others + next - first];
-            for (i, (below, from)) in halves.iter().zip(others).enumerate() {
-                if below + from < best.0 {
-                    best = (below + from, Choice::Cut((first + i) as u8));
+            if !left.is_done() {
+                return singles.len + 1;
+            }
+        }
+        for gone in (0..singles.len).rev() {
+            left.add(&self.items[usize::from(singles.heavy[gone])]);
+            if !left.is_done() {
+                return gone + 1;
+            }
+        }
+        0
+    }
+
+    /// The best cut of each state that needs tests, with what its halves cost, by how many single values are gone.
+    fn cuts(&self, start: usize, end: usize, singles: &Singles, undone: usize) -> [(u64, u8); GONE + 1] {
+        let mut best = [(u64::MAX, 0); GONE + 1];
+        let deep = self.deep;
+        for cut in start + 1..end {
+            let (below, from) = (self.at(start, cut), self.at_end(cut, end));
+            let below = &self.space.from[below..below + deep];
+            let from = &self.space.upto[from..from + deep];
+            let mut sum = below[0] + from[0];
+            // How many are gone from either half: each one more is missing in one of them.
+            let (mut less_below, mut less_from) = (0, 0);
+            for (gone, best) in best[..undone].iter_mut().enumerate() {
+                if gone > 0 {
+                    let is_below = usize::from(singles.heavy[gone - 1]) < cut;
+                    less_below += usize::from(is_below);
+                    less_from += usize::from(!is_below);
+                    sum = below[less_below] + from[less_from];
+                }
+                if sum < best.0 {
+                    *best = (sum, cut as u8);
                 }
             }
-            first = next;
         }
         best
     }
 
-    fn read(&self, start: usize, end: usize, gone: usize) -> Tree {
-        let singles: Vec<usize> = self.heaviest(start, end).collect();
-        let out = &singles[..gone];
-        match self.choices[self.at(start, end, gone)] {
+    /// Writes the tests of a state; where its first one stands.
+    fn read(&self, start: usize, end: usize, gone: usize, tree: &mut Tree) -> usize {
+        let mut singles = Singles::default();
+        for item in (start..end).filter(|i| self.items[*i].single) {
+            singles.push(&self.items, item, self.deep - 1);
+        }
+        let out = &singles.heavy[..gone];
+        let test = match self.space.choices[self.at(start, end) + gone] {
             Choice::Done => self.rest(start, end, out),
             Choice::Equal => {
-                let hot = self.pieces[self.items[singles[gone]].pieces.end - 1];
-                let rest = Box::new(self.read(start, end, gone + 1));
-                Tree::Equal { value: hot.start, target: hot.target, rest }
+                let hot = self.pieces[self.items[usize::from(singles.heavy[gone])].pieces.end - 1];
+                let rest = self.read(start, end, gone + 1, tree);
+                Test::Equal { value: hot.start, target: hot.target, rest }
             }
             Choice::Cut(at) => {
-                let at = usize::from(at);
                 let below = out.iter().filter(|i| **i < at).count();
-                Tree::Cut {
+                let at = usize::from(at);
+                Test::Cut {
                     at: self.pieces[self.items[at].pieces.start].start,
-                    below: Box::new(self.read(start, at, below)),
-                    from: Box::new(self.read(at, end, gone - below)),
+                    below: self.read(start, at, below, tree),
+                    from: self.read(at, end, gone - below, tree),
                 }
             }
-        }
+        };
+        tree.push(test);
+        tree.len() - 1
     }
 
     /// What is left of a stretch that needs no more tests of hot items.
-    fn rest(&self, start: usize, end: usize, out: &[usize]) -> Tree {
+    fn rest(&self, start: usize, end: usize, out: &[u8]) -> Test {
         let range = self.items[start].pieces.start..self.items[end - 1].pieces.end;
-        let gone: Vec<usize> = out.iter().map(|i| self.items[*i].pieces.end - 1).collect();
-        let mut left =
-            range.clone().filter(|piece| !gone.contains(piece)).map(|piece| self.pieces[piece].target);
+        let gone = out.iter().map(|i| self.items[usize::from(*i)].pieces.end - 1);
+        let mut left = range
+            .clone()
+            .filter(|piece| !gone.clone().any(|g| g == *piece))
+            .map(|piece| self.pieces[piece].target);
         // A stretch with nothing left is never reached; it leads wherever its first value did.
         let first = left.next().unwrap_or(self.pieces[range.start].target);
         if left.all(|target| target == first) {
-            return Tree::One(first);
+            return Test::One(first);
         }
-        Tree::Rest(Line::without(&self.pieces[range.clone()], range.start, &gone))
+        let gone: Vec<usize> = gone.collect();
+        Test::Rest(Line::without(&self.pieces[range.clone()], range.start, &gone))
     }
 }
