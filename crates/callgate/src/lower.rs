@@ -56,17 +56,17 @@ impl Policy {
         if self.arches.is_empty() && !self.rules.is_empty() {
             return Err(LowerError::NoArch);
         }
+        let mut tokens: Vec<u32> = self.arches.iter().map(|a| a.token()).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
         let mut lowering = Lowering {
             policy: self,
-            store: Store::new(Limits::default()),
+            store: Store::with_room(Limits::default(), room(self, tokens.len())),
             leaves: Leaves::new(),
             ruled: vec![None; self.rules.len()],
             ranges: Vec::new(),
             leaf,
         };
-        let mut tokens: Vec<u32> = self.arches.iter().map(|a| a.token()).collect();
-        tokens.sort_unstable();
-        tokens.dedup();
         let bad = lowering.foreign()?;
         let mut segments = vec![(0, bad)];
         for token in tokens {
@@ -442,6 +442,23 @@ impl<L: Clone + Eq + Hash, F: FnMut(Option<Arch>, Decided) -> L> Lowering<'_, L,
         let equal = self.store.branch(hi, u32::MAX, Test::Eq(value_hi), low, otherwise)?;
         self.store.branch(hi, u32::MAX, Test::Gt(value_hi), then, equal)
     }
+}
+
+/// About how many nodes a policy comes to.
+fn room(policy: &Policy, tokens: usize) -> usize {
+    const A_TOKEN: usize = 256;
+    const A_COMPARISON: usize = 24;
+    const MOST: usize = 4096;
+    fn comparisons(condition: &Cond) -> usize {
+        match condition {
+            Cond::True => 0,
+            Cond::Arg(_) => 1,
+            Cond::Not(inner) => comparisons(inner),
+            Cond::All(all) | Cond::Any(all) => all.iter().map(comparisons).sum(),
+        }
+    }
+    let each: usize = policy.rules.iter().map(|rule| comparisons(&rule.when)).sum();
+    (tokens * A_TOKEN + each * A_COMPARISON).clamp(A_TOKEN, MOST)
 }
 
 /// The numbers that rules name on architectures of one token, with the rules, both ascending.

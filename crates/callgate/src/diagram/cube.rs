@@ -4,6 +4,9 @@ use super::{Ref, Store, TooLarge};
 use crate::hash::FastMap;
 use callgate_abi::Word;
 
+/// About as many bits are free where a cube meets other conditions.
+const FREE: usize = 56;
+
 /// Some bits of some words, and what they must be.
 #[derive(Clone, Default)]
 pub(crate) struct Cube {
@@ -69,7 +72,7 @@ impl Store {
             if one { self.mk(next, lo, inside)? } else { self.mk(next, inside, hi)? }
         } else {
             let (lo, hi) = self.split(at, free);
-            let mut first = FastMap::default();
+            let mut first = FastMap::with_capacity_and_hasher(FREE, Default::default());
             let done = done.as_deref_mut().unwrap_or(&mut first);
             let lo = self.overlay_from(free + 1, cube, then, lo, Some(done))?;
             let hi = self.overlay_from(free + 1, cube, then, hi, Some(done))?;

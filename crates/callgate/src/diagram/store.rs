@@ -127,6 +127,7 @@ impl Store {
     }
 
     /// The node that asks the bit at `level`; its children must lie below.
+    #[inline(always)]
     pub(crate) fn mk(&mut self, level: u16, lo: Ref, hi: Ref) -> Result<Ref, TooLarge> {
         if lo == hi {
             return Ok(lo);
@@ -137,11 +138,16 @@ impl Store {
         let mut slot = made.hash() & mask;
         loop {
             match self.unique[slot] {
-                0 => break,
+                0 => return self.add(made, slot),
                 entry if self.nodes[entry as usize - 1] == made => return Ok(Ref::node(entry - 1)),
                 _ => slot = (slot + 1) & mask,
             }
         }
+    }
+
+    /// A new node, whose place in the table is free.
+    #[inline(never)]
+    fn add(&mut self, made: Node, slot: usize) -> Result<Ref, TooLarge> {
         if self.nodes.len() >= self.limits.nodes {
             return Err(self.too_large());
         }
@@ -219,6 +225,7 @@ impl Store {
         }
         impl Walk<'_> {
             /// What `at` is called, for whose sake a node is visited only the first time.
+            #[inline(always)]
             fn name(&mut self, at: Ref) -> Ref {
                 match at.node_index() {
                     None => self.leaf(at),
@@ -234,6 +241,7 @@ impl Store {
                 }
                 Ref::leaf(*number)
             }
+            #[inline(never)]
             fn visit(&mut self, index: usize) -> Ref {
                 let node = self.store.nodes[index];
                 let lo = self.name(node.lo);

@@ -287,37 +287,40 @@ impl<L> Diagram<L> {
     /// The node `at` as a function of `word`: sorted starts with what holds from there, neighbours
     /// different. `None` beyond `limit` segments. `at` must ask nothing before `word`.
     pub(crate) fn segments(&self, at: Ref, word: Word, limit: usize) -> Option<Vec<(u32, Ref)>> {
-        let mut out = Vec::new();
-        self.collect(at, word, 32, 0, limit, &mut out).then_some(out)
+        let last = level_of(word, 0);
+        let mut pieces = Pieces { diagram: self, last, limit, out: Vec::new() };
+        pieces.collect(at, 32, 0).then_some(pieces.out)
     }
+}
 
-    fn collect(
-        &self,
-        at: Ref,
-        word: Word,
-        bits: u32,
-        base: u32,
-        limit: usize,
-        out: &mut Vec<(u32, Ref)>,
-    ) -> bool {
-        let end = (u16::from(word.index()) + 1) * 32;
-        let (mut at, mut bits, mut base) = (at, bits, base);
+/// The pieces of a word while they are found.
+struct Pieces<'a, L> {
+    diagram: &'a Diagram<L>,
+    /// The level of the word's last bit.
+    last: u16,
+    limit: usize,
+    out: Vec<(u32, Ref)>,
+}
+
+impl<L> Pieces<'_, L> {
+    /// Those of the values that begin with `base` and have so many more bits; whether there are not too many.
+    fn collect(&mut self, mut at: Ref, mut bits: u16, mut base: u32) -> bool {
         // Only the lower half of a block is looked at by another call.
         while let Some(index) = at.node_index()
-            && let node = self.node(index)
-            && node.level < end
+            && let node = self.diagram.node(index)
+            && node.level <= self.last
         {
             bits -= 1;
-            let (lo, hi) = if node.level == level_of(word, bits) { (node.lo, node.hi) } else { (at, at) };
-            // A block within a stretch that it does not end is no piece of its own.
-            if out.last().is_none_or(|last| last.1 != lo) && !self.collect(lo, word, bits, base, limit, out) {
+            let (lo, hi) = if node.level + bits == self.last { (node.lo, node.hi) } else { (at, at) };
+            // What goes on with the piece before is no piece of its own.
+            if self.out.last().is_none_or(|last| last.1 != lo) && !self.collect(lo, bits, base) {
                 return false;
             }
             (at, base) = (hi, base | 1 << bits);
         }
-        if out.last().is_none_or(|last| last.1 != at) {
-            out.push((base, at));
+        if self.out.last().is_none_or(|last| last.1 != at) {
+            self.out.push((base, at));
         }
-        out.len() <= limit
+        self.out.len() <= self.limit
     }
 }

@@ -16,7 +16,10 @@ use optimal::{Space, Tree};
 
 /// Beyond this many ranges of one word, only its bits are tested.
 const MOST_SEGMENTS: usize = 4096;
-/// As many tests of bits are counted at first.
+/// The pieces of a line from which one value is picked out.
+const ONE_VALUE: usize = 3;
+/// As many tests of bits are counted at first, and where they are more, so many pieces looked for.
+const FEWEST_TESTS: usize = 4;
 const FEW_TESTS: usize = 32;
 /// As many numbers that the kernel's cache does not answer for are told apart in the best order.
 const HOT: usize = 8;
@@ -94,18 +97,25 @@ impl Planner<'_> {
 
     /// The pieces of the node's word, where to tell them apart takes no more tests than testing bits does.
     fn segments(&self, at: Ref, word: Word) -> Option<Vec<(u32, Ref)>> {
-        // How many tests bits take is found out only as far as it matters.
-        let mut most = FEW_TESTS;
+        // To test bits takes one test at least.
+        if let Some(segments) = self.filter.segments(at, word, ONE_VALUE)
+            && line::cost(&segments) <= 1
+        {
+            return Some(segments);
+        }
+        // How many tests they take is found out only as far as it matters.
+        let mut most = FEWEST_TESTS;
         loop {
             let bits = self.bit_cost(at, word, most);
-            let segments = self.filter.segments(at, word, most_segments(bits));
-            match segments.as_deref().map(line::cost) {
-                Some(cost) if cost <= bits => return segments,
-                _ if bits < most => return None,
-                // Enough to decide.
-                Some(cost) => most = cost,
-                None if most * 2 >= MOST_SEGMENTS => return None,
-                None => most *= 4,
+            let limit = if bits < most { most_segments(bits) } else { most_segments(most.max(FEW_TESTS)) };
+            match self.filter.segments(at, word, limit) {
+                Some(segments) => {
+                    let cost = line::cost(&segments);
+                    let is_less = cost <= bits || bits == most && cost <= self.bit_cost(at, word, cost);
+                    return is_less.then_some(segments);
+                }
+                None if bits < most || most * 2 >= MOST_SEGMENTS => return None,
+                None => most = most.max(FEW_TESTS) * 4,
             }
         }
     }

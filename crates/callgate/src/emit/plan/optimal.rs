@@ -75,6 +75,14 @@ struct Item {
     single: bool,
 }
 
+impl Item {
+    /// Whether all tests cost the same with the one as with the other.
+    fn is_like(&self, other: &Item) -> bool {
+        let facts = |item: &Item| (item.weight, item.target, item.before, item.hot, item.single);
+        facts(self) == facts(other)
+    }
+}
+
 /// The best tree for the line, counting the `most` hottest pieces and with at most `gone` (up to [`GONE`])
 /// single values picked out of one stretch; `None` where a quick look is as good, or
 /// there are too many items.
@@ -111,8 +119,13 @@ pub(super) fn tree(line: &Line<'_>, most: usize, gone: usize, space: &mut Space)
         space,
         items,
     };
+    // The end of the row of items that are each like the next one.
+    let mut alike = len;
     for start in (0..len).rev() {
-        table.fill(start);
+        if table.items.get(start + 1).is_none_or(|next| !table.items[start].is_like(next)) {
+            alike = start;
+        }
+        table.fill(start, alike);
     }
     let mut tree = Tree::with_capacity(len * 2);
     table.read(0, len, 0, &mut tree);
@@ -246,14 +259,33 @@ impl Table<'_> {
         (end * self.items.len() + start) * self.deep
     }
 
-    /// All stretches from an item on, shorter ones first; those from later items on are there.
-    fn fill(&mut self, start: usize) {
+    /// All stretches from an item on, shorter ones first; those from later items on are there. Up to `alike` the items
+    /// are like those that follow them.
+    fn fill(&mut self, start: usize, alike: usize) {
         let mut singles = Singles::default();
         for end in start + 1..=self.items.len() {
             if self.items[end - 1].single {
                 singles.push(&self.items, end - 1, self.deep - 1);
             }
-            self.states(start, end, &singles);
+            if end <= alike {
+                self.repeat(start, end);
+            } else {
+                self.states(start, end, &singles);
+            }
+        }
+    }
+
+    /// The states of a stretch whose items are like those one further on.
+    fn repeat(&mut self, start: usize, end: usize) {
+        let (known, from, upto) = (self.at(start + 1, end + 1), self.at(start, end), self.at_end(start, end));
+        for gone in 0..self.deep {
+            let cost = self.space.from[known + gone];
+            self.space.from[from + gone] = cost;
+            self.space.upto[upto + gone] = cost;
+            self.space.choices[from + gone] = match self.space.choices[known + gone] {
+                Choice::Cut(at) => Choice::Cut(at - 1),
+                same => same,
+            };
         }
     }
 
@@ -310,11 +342,10 @@ impl Table<'_> {
     /// The best cut of each state that needs tests, with what its halves cost, by how many single values are gone.
     fn cuts(&self, start: usize, end: usize, singles: &Singles, undone: usize) -> [(u64, u8); GONE + 1] {
         let mut best = [(u64::MAX, 0); GONE + 1];
-        let deep = self.deep;
-        for cut in start + 1..end {
-            let (below, from) = (self.at(start, cut), self.at_end(cut, end));
-            let below = &self.space.from[below..below + deep];
-            let from = &self.space.upto[from..from + deep];
+        // The halves of the cuts from left to right.
+        let below = self.space.from[self.at(start, start + 1)..].chunks_exact(self.deep);
+        let from = self.space.upto[self.at_end(start + 1, end)..].chunks_exact(self.deep);
+        for ((cut, below), from) in (start + 1..end).zip(below).zip(from) {
             let mut sum = below[0] + from[0];
             // How many are gone from either half: each one more is missing in one of them.
             let (mut less_below, mut less_from) = (0, 0);

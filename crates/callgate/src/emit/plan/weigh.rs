@@ -21,6 +21,8 @@ const SEEN: u64 = 1 << 12;
 const LOW: (u32, u64) = (2, 4);
 const LOW_OF_MANY: (u32, u64) = (4, 12);
 const MANY: usize = 32;
+/// No call has a higher number: they are positive.
+const HIGHEST: u32 = u32::MAX >> 1;
 /// Up to this many values of an argument are then asked one after the other.
 const ROW: usize = 8;
 
@@ -104,9 +106,15 @@ impl Planner<'_> {
         let mut counts: Vec<(u64, u64)> = vec![(0, 0); pieces.len()];
         for arch in Arch::ALL.iter().copied().filter(|a| Some(a.token()) == token) {
             let mut i = 0;
-            for (nr, call) in Syscall::of_arch(arch) {
+            let mut calls = Syscall::of_arch(arch);
+            while let Some((nr, call)) = calls.next() {
                 while pieces[i].end < nr {
                     i += 1;
+                }
+                // Whatever follows is here, too, and only counted.
+                if arch == Arch::X32 && pieces[i].end >= HIGHEST {
+                    counts[i].0 += calls.len() as u64 + 1;
+                    break;
                 }
                 counts[i].0 += 1;
                 // Hardly any program makes x32 calls.
