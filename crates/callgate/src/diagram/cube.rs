@@ -4,8 +4,8 @@ use super::{Ref, Store, TooLarge};
 use crate::hash::FastMap;
 use callgate_abi::Word;
 
-/// About as many bits are free where a cube meets other conditions.
-const FREE: usize = 56;
+/// As many nodes are kept at first where a cube meets other conditions: about those of an argument's bits, of either.
+const FREE: usize = 112;
 
 /// Some bits of some words, and what they must be.
 #[derive(Clone, Default)]

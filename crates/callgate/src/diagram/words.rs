@@ -288,7 +288,7 @@ impl<L> Diagram<L> {
     /// different. `None` beyond `limit` segments. `at` must ask nothing before `word`.
     pub(crate) fn segments(&self, at: Ref, word: Word, limit: usize) -> Option<Vec<(u32, Ref)>> {
         let last = level_of(word, 0);
-        let mut pieces = Pieces { diagram: self, last, limit, out: Vec::new() };
+        let mut pieces = Pieces { diagram: self, last, limit, out: Vec::with_capacity(limit.min(8)) };
         pieces.collect(at, 32, 0).then_some(pieces.out)
     }
 }

@@ -38,6 +38,19 @@ fn most_segments(bits: usize) -> usize {
     (bits * 2 + 1).min(MOST_SEGMENTS)
 }
 
+/// The value that leads elsewhere than all others, where it leads, and where they do. Not of `arch`, whose tests have to
+/// know which value led where.
+fn only_value(word: Word, segments: &[(u32, Ref)]) -> Option<(u32, Ref, Ref)> {
+    match *segments {
+        [(0, rest), (value, target), (behind, other)]
+            if other == rest && behind == value + 1 && word != Word::ARCH =>
+        {
+            Some((value, target, rest))
+        }
+        _ => None,
+    }
+}
+
 /// The graph of the filter and its entry.
 pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
     let mut planner = Planner {
@@ -49,6 +62,7 @@ pub(super) fn plan(filter: &Filter, options: &Options<'_>) -> (Graph, Id) {
         done: vec![None; filter.node_count()],
         seen: weigh::seen(filter, options.profile),
         space: Space::default(),
+        found: None,
     };
     let root = planner.block(filter.root());
     (planner.graph, root)
@@ -65,6 +79,8 @@ struct Planner<'a> {
     /// What the profile's calls hold in the word a node asks.
     seen: FastMap<Ref, weigh::Seen>,
     space: Space,
+    /// A node's pieces that were looked for too early.
+    found: Option<(Ref, Vec<(u32, Ref)>)>,
 }
 
 impl Planner<'_> {
@@ -84,10 +100,13 @@ impl Planner<'_> {
         let id = match self.segments(at, word) {
             Some(segments) => match self.low_first(at, word, &segments) {
                 Some(id) => id,
-                None => {
-                    let line = self.weigh(at, word, &segments);
-                    self.best(word, &line)
-                }
+                None => match only_value(word, &segments).filter(|_| self.options.target != Target::Even) {
+                    Some((value, target, rest)) => self.equal(word, value, target, rest),
+                    None => {
+                        let line = self.weigh(at, word, &segments);
+                        self.best(word, &line)
+                    }
+                },
             },
             None => self.bits(at, word),
         };
@@ -96,7 +115,10 @@ impl Planner<'_> {
     }
 
     /// The pieces of the node's word, where to tell them apart takes no more tests than testing bits does.
-    fn segments(&self, at: Ref, word: Word) -> Option<Vec<(u32, Ref)>> {
+    fn segments(&mut self, at: Ref, word: Word) -> Option<Vec<(u32, Ref)>> {
+        if let Some((_, segments)) = self.found.take_if(|found| found.0 == at) {
+            return Some(segments);
+        }
         // To test bits takes one test at least.
         if let Some(segments) = self.filter.segments(at, word, ONE_VALUE)
             && line::cost(&segments) <= 1
@@ -131,10 +153,25 @@ impl Planner<'_> {
             (Word::NR, Target::Bitmap) => (HOT, HOT_GONE),
             _ => (VALUES, FEW_GONE),
         };
+        // One value among all others takes one test.
+        if let [before, value, behind] = line.pieces()
+            && word != Word::ARCH
+            && value.start == value.end
+            && before.target == behind.target
+        {
+            return self.equal(word, value.start, value.target, before.target);
+        }
         match optimal::tree(line, most, gone, &mut self.space) {
             Some(tree) => self.tree(word, &tree),
             None => self.line(word, line),
         }
+    }
+
+    /// One value apart from the rest.
+    fn equal(&mut self, word: Word, value: u32, target: Ref, rest: Ref) -> Id {
+        let other = self.block(rest);
+        let then = self.block(target);
+        self.graph.test(word, u32::MAX, Test::Eq(value), then, other)
     }
 
     /// The tests of call numbers where all count alike: whoever asks for a number of x32's where that has no
@@ -177,6 +214,7 @@ impl Planner<'_> {
         let whole: u64 = line.pieces().iter().map(|p| p.weight).sum();
         // The other calls pay for the low half twice.
         if decided < (whole - decided) * 2 || decided == 0 {
+            self.found = Some((inner, segments));
             return None;
         }
         let leads: Vec<usize> =

@@ -180,6 +180,12 @@ struct Table<'a> {
     space: &'a mut Space,
 }
 
+/// The best cuts of a stretch, by how many single values are gone: what the halves cost, and where.
+struct Cuts {
+    costs: [u64; GONE + 1],
+    at: [u8; GONE + 1],
+}
+
 /// The single values of a stretch that may go.
 #[derive(Clone, Copy, Default)]
 struct Singles {
@@ -298,7 +304,7 @@ impl Table<'_> {
         weight -= singles.heavy().map(|i| self.items[i].weight + 1).sum::<u64>();
         let mut equal = None;
         for gone in (0..=singles.len).rev() {
-            let (cut, at) = cuts[gone];
+            let (cut, at) = (cuts.costs[gone], cuts.at[gone]);
             let (cost, choice) = match equal {
                 _ if gone >= undone => (0, Choice::Done),
                 Some(equal) if equal <= cut => (equal, Choice::Equal),
@@ -340,8 +346,8 @@ impl Table<'_> {
     }
 
     /// The best cut of each state that needs tests, with what its halves cost, by how many single values are gone.
-    fn cuts(&self, start: usize, end: usize, singles: &Singles, undone: usize) -> [(u64, u8); GONE + 1] {
-        let mut best = [(u64::MAX, 0); GONE + 1];
+    fn cuts(&self, start: usize, end: usize, singles: &Singles, undone: usize) -> Cuts {
+        let mut best = Cuts { costs: [u64::MAX; GONE + 1], at: [0; GONE + 1] };
         // The halves of the cuts from left to right.
         let below = self.space.from[self.at(start, start + 1)..].chunks_exact(self.deep);
         let from = self.space.upto[self.at_end(start + 1, end)..].chunks_exact(self.deep);
@@ -349,15 +355,15 @@ impl Table<'_> {
             let mut sum = below[0] + from[0];
             // How many are gone from either half: each one more is missing in one of them.
             let (mut less_below, mut less_from) = (0, 0);
-            for (gone, best) in best[..undone].iter_mut().enumerate() {
+            for (gone, (cost, at)) in best.costs[..undone].iter_mut().zip(&mut best.at).enumerate() {
                 if gone > 0 {
                     let is_below = usize::from(singles.heavy[gone - 1]) < cut;
                     less_below += usize::from(is_below);
                     less_from += usize::from(!is_below);
                     sum = below[less_below] + from[less_from];
                 }
-                if sum < best.0 {
-                    *best = (sum, cut as u8);
+                if sum < *cost {
+                    (*cost, *at) = (sum, cut as u8);
                 }
             }
         }

@@ -102,31 +102,32 @@ impl Planner<'_> {
     fn weigh_numbers(&self, pieces: &mut [Piece]) {
         let token = self.token;
         let bitmap = self.options.target == Target::Bitmap;
-        // By piece: how many calls it has, and how often they are made.
+        // The kernel answers plain permissions from its cache and never runs the program for them.
+        let runs = |piece: &Piece| {
+            !(bitmap && piece.target.is_leaf() && *self.filter.leaf(piece.target) == Action::ALLOW)
+        };
+        // By piece: how many calls it has, and how often they are made that the program runs for.
         let mut counts: Vec<(u64, u64)> = vec![(0, 0); pieces.len()];
         for arch in Arch::ALL.iter().copied().filter(|a| Some(a.token()) == token) {
+            // Hardly any program makes x32 calls.
+            let is_made = arch != Arch::X32;
             let mut i = 0;
+            let mut is_counted = is_made && runs(&pieces[0]);
             let mut calls = Syscall::of_arch(arch);
             while let Some((nr, call)) = calls.next() {
                 while pieces[i].end < nr {
                     i += 1;
+                    is_counted = is_made && runs(&pieces[i]);
                 }
                 // Whatever follows is here, too, and only counted.
-                if arch == Arch::X32 && pieces[i].end >= HIGHEST {
+                if !is_made && pieces[i].end >= HIGHEST {
                     counts[i].0 += calls.len() as u64 + 1;
                     break;
                 }
                 counts[i].0 += 1;
-                // Hardly any program makes x32 calls.
-                if arch != Arch::X32 {
+                if is_counted {
                     counts[i].1 = counts[i].1.saturating_add(self.options.profile.weight(call));
                 }
-            }
-        }
-        for (piece, (_, share)) in pieces.iter().zip(&mut counts) {
-            // The kernel answers plain permissions from its cache and never runs the program for them.
-            if bitmap && piece.target.is_leaf() && *self.filter.leaf(piece.target) == Action::ALLOW {
-                *share = 0;
             }
         }
         let whole: u128 = counts.iter().map(|c| u128::from(c.1)).sum();
