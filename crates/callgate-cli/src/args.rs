@@ -44,12 +44,23 @@ struct OnlyRun {
     run: Run,
 }
 
+/// `learn` alone, the same.
+#[derive(Parser, Debug)]
+#[command(disable_help_flag = true)]
+struct OnlyLearn {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(flatten)]
+    learn: Learn,
+}
+
 impl Cli {
     /// Reads what was typed, the program's name first.
     ///
     /// `run` stands in front of another command and has to be out of its way soon, and to define every verb takes as
     /// long as to read a policy. So it is tried without any definition where no option is given, and then with its own
-    /// alone; words which that does not understand are for the whole one, which has the message.
+    /// alone; words which that does not understand are for the whole one, which has the message. So it is with `learn`,
+    /// whose time is counted with the command's.
     ///
     /// # Errors
     ///
@@ -64,6 +75,12 @@ impl Cli {
             if let Ok(OnlyRun { shared, run }) = OnlyRun::try_parse_from(words) {
                 return Ok(Cli { shared, verb: Verb::Run(run) });
             }
+        }
+        if let Some((_, words)) = words.split_first()
+            && words.first().is_some_and(|verb| verb == "learn")
+            && let Ok(OnlyLearn { shared, learn }) = OnlyLearn::try_parse_from(words)
+        {
+            return Ok(Cli { shared, verb: Verb::Learn(learn) });
         }
         Cli::try_parse_from(words)
     }
@@ -866,6 +883,35 @@ pub(crate) struct Convert {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Words that are read by the definition of `learn` alone mean what they mean to the whole one.
+    #[test]
+    fn learn_alone() {
+        let shown = |typed: &str| {
+            let words: Vec<std::ffi::OsString> = typed.split(' ').map(Into::into).collect();
+            let alone = OnlyLearn::try_parse_from(&words[1..]).ok();
+            let whole = Cli::try_parse_from(&words).ok();
+            let alone =
+                alone.map(|OnlyLearn { shared, learn }| format!("{shared:?} {:?}", Verb::Learn(learn)));
+            (alone, whole.map(|Cli { shared, verb }| format!("{shared:?} {verb:?}")))
+        };
+        for typed in [
+            "callgate learn -- true",
+            "callgate learn --record r.jsonl --stacks never -- find / -name x",
+            "callgate learn --color never -o p.cg --margin true --via bpf",
+            "callgate learn --merge a b --format docker",
+            "callgate learn --pid 7 --fast",
+            "callgate learn",
+            "callgate learn --help",
+            "callgate learn -h -- true",
+            "callgate learn --no-such-option -- true",
+            "callgate learn --pid x",
+        ] {
+            let (alone, whole) = shown(typed);
+            assert_eq!(alone, whole, "{typed}");
+        }
+        assert!(shown("callgate learn -- true").0.is_some());
+    }
 
     /// Words that are read without the definition mean what the definition says.
     #[test]

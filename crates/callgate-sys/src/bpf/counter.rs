@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use callgate_abi::{Arch, SeccompData, Syscall};
 
 use super::btf::Btf;
-use super::kernel::{Map, attach};
+use super::kernel::{Map, attach, processors};
 use super::programs::{
     self, ARGUMENTS, CELLED_NUMBERS, CELLED_WHOS, CELLS, DENIED, KEY, LAST, LOST, Maps, NAME, NAMES, NARROW,
     NUMBERS, Offsets, PATH, Scope, WHO, WHOS, number_of, table_len,
@@ -118,8 +118,7 @@ impl Counter {
         }
         let what = "the kernel does not tell how its structures are laid out (/sys/kernel/btf/vmlinux)";
         let offsets = Btf::of_kernel().and_then(|btf| Offsets::of(&btf)).ok_or(Error::Refused { what })?;
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let processors = processors.next_power_of_two().min(PROCESSORS);
+        let processors = processors().next_power_of_two().min(PROCESSORS);
         let scope = Map::hash(4, 4, processes(processors))?;
         let programs = Map::hash(4, PATH, EXECUTABLES)?;
         let calls = Map::hash(KEY, 8, CALLS)?;

@@ -4,7 +4,7 @@
 //!
 //! The kernel reads and writes only what the attributes point to, which lives during the call and has the sizes
 //! the map was made with: they are checked here. New descriptors belong to nobody else.
-#![expect(unsafe_code, reason = "bpf(2)")]
+#![expect(unsafe_code, reason = "bpf(2), sysconf")]
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -133,6 +133,12 @@ impl Map {
             }
         }
     }
+}
+
+/// How many processors the kernel uses, whoever may run on them.
+pub(super) fn processors() -> usize {
+    // SAFETY: takes no pointers.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1).max(1)
 }
 
 /// Load a program and run it at this tracepoint, until the descriptor is closed.

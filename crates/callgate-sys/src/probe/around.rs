@@ -30,7 +30,7 @@ pub(super) fn probe(features: &mut Vec<Feature>) -> Result<(), Error> {
         ask(|| pidfd::get_fd(open_self()?.as_fd(), 2).map(|_| 0))?,
     );
     add("around.io-uring", "5.1", "nothing here: its operations pass every filter by", ask(io_uring)?);
-    add("around.bpf", "4.17", "learning from the kernel's tracepoint", ask(bpf)?);
+    add("around.bpf", "5.15", "learning from the kernel's tracepoint", ask(bpf)?);
     add("around.audit-log", "3.16", "reading denials as they happen", ask(audit)?);
     let landlock = ask(landlock)?;
     let state = match landlock {

@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::maps::Maps;
 
@@ -16,7 +17,8 @@ pub struct Space {
 
 impl Space {
     /// That of a process as of now; `None` where it executes the same files at the same addresses as in `known`, once it has
-    /// ended, and without the right to look. It takes some ten microseconds.
+    /// ended, and without the right to look. It takes some ten microseconds. Our own root directory and mounts are taken to
+    /// stay what they were when this was called first.
     pub fn new_of(pid: i32, known: Option<&Space>) -> Option<Space> {
         let maps = Maps::of(pid).filter(|maps| !maps.is_empty())?;
         if known.is_some_and(|known| known.maps.texts().eq(maps.texts())) {
@@ -45,8 +47,10 @@ impl Space {
 
 /// Whether a process has our root directory, with the same mounted below it.
 fn is_ours(pid: i32, root: &str) -> bool {
-    let id = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
-    let same =
-        |theirs: &str, ours: &str| id(Path::new(theirs)).is_some_and(|id_| id(Path::new(ours)) == Some(id_));
-    same(&format!("/proc/{pid}/ns/mnt"), "/proc/self/ns/mnt") && same(root, "/")
+    /// Ours do not change.
+    static OWN: OnceLock<[Option<(u64, u64)>; 2]> = OnceLock::new();
+    let id = |path: &str| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    let [namespace, directory] = OWN.get_or_init(|| [id("/proc/self/ns/mnt"), id("/")]);
+    let same = |theirs: &str, ours: &Option<_>| ours.is_some() && id(theirs) == *ours;
+    same(&format!("/proc/{pid}/ns/mnt"), namespace) && same(root, directory)
 }

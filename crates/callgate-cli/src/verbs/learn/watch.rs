@@ -124,7 +124,11 @@ fn filtered(args: &Learn) -> bool {
     let pids: Vec<i32> = match (args.pid, group) {
         (Some(pid), _) => vec![pid],
         (None, Some(pids)) => pids.unwrap_or_default().lines().filter_map(|l| l.parse().ok()).collect(),
-        (None, None) => vec![i32::try_from(std::process::id()).unwrap_or(0)],
+        // The only thread there is yet, and the one that starts the command.
+        (None, None) => {
+            let own = process::task(std::process::id().cast_signed());
+            return own.map_or(true, |own| own.mode != Mode::Disabled);
+        }
     };
     let tasks = pids.into_iter().flat_map(|pid| process::tasks(pid).unwrap_or_default());
     tasks.into_iter().any(|task| task.mode != Mode::Disabled)
