@@ -119,7 +119,15 @@ impl Counter {
         let what = "the kernel does not tell how its structures are laid out (/sys/kernel/btf/vmlinux)";
         let offsets = Btf::of_kernel().and_then(|btf| Offsets::of(&btf)).ok_or(Error::Refused { what })?;
         let processors = processors().next_power_of_two().min(PROCESSORS);
-        let scope = Map::hash(4, 4, processes(processors))?;
+        let running: Vec<i32> = match target {
+            Target::Command(_) => Vec::new(),
+            Target::Process(pid) => vec![pid],
+            Target::Cgroup(folder) => {
+                let pids = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+                pids.lines().filter_map(|l| l.parse().ok()).collect()
+            }
+        };
+        let scope = Map::hash(4, 4, processes(processors) + running.len() as u32)?;
         let programs = Map::hash(4, PATH, EXECUTABLES)?;
         let calls = Map::hash(KEY, 8, CALLS)?;
         let whos = Map::hash(WHO, 8, WHOS as u32)?;
@@ -161,19 +169,12 @@ impl Counter {
         if denied {
             tracepoints.push((programs::LEAVE, programs::leave(&maps, &offsets, whom)));
         }
-        match target {
-            Target::Command(pid) => counter.watch(pid, 0)?,
-            Target::Process(pid) => {
-                let number = counter.name(pid)?;
-                counter.watch(pid, number)?;
-            }
-            Target::Cgroup(folder) => {
-                let pids = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-                for pid in pids.lines().filter_map(|l| l.parse().ok()) {
-                    let number = counter.name(pid)?;
-                    counter.watch(pid, number)?;
-                }
-            }
+        if let Target::Command(pid) = target {
+            counter.watch(pid, 0)?;
+        }
+        for pid in running {
+            let number = counter.name(pid)?;
+            counter.watch(pid, number)?;
         }
         for (tracepoint, program) in tracepoints {
             counter._attached.push(attach(tracepoint, &program.ok_or(bad)?)?);
