@@ -211,6 +211,53 @@ fn several_rules_of_one_call_are_listed_as_one_tree() {
 /// Where libseccomp's tree would give a call an action that no matching rule has, the program does not, and the text
 /// says what the program does.
 /// Two bounds with one high half meet in its test: what the tighter one does stands there, on either side.
+/// The priority in the text counts tests, those among them that libseccomp has taken from among others and forgotten.
+#[test]
+fn what_is_taken_from_among_others_stays_counted() {
+    const LE: u32 = 3;
+    const NE: u32 = 1;
+    let one = 0x1_0000_0001;
+    let sets: [(&[&[scmp_arg_cmp]], u32); 2] = [
+        (
+            &[
+                &[compare(0, GT, 1, 0), compare(1, EQ, one, 0)],
+                &[compare(1, GT, one, 0)],
+                &[compare(0, EQ, one, 0), compare(1, GT, one - 1, 0)],
+                &[compare(0, EQ, one, 0)],
+                &[compare(1, EQ, one, 0)],
+            ],
+            65528,
+        ),
+        (
+            &[
+                &[compare(1, GT, 0, 0)],
+                &[compare(1, LE, 0, 0)],
+                &[compare(0, LE, 0, 0), compare(1, NE, 0, 0)],
+                &[compare(1, NE, 0, 0)],
+            ],
+            65526,
+        ),
+    ];
+    for (rules, priority) in sets {
+        let ctx = Context::new(ALLOW);
+        // On an architecture of 64 bits, whichever this one is.
+        // SAFETY: a live context.
+        unsafe {
+            if seccomp_arch_native() != X86_64 {
+                assert_eq!(seccomp_arch_remove(ctx.0, 0), 0);
+                assert_eq!(seccomp_arch_add(ctx.0, X86_64), 0);
+            }
+        }
+        // SAFETY: a C string.
+        let write = unsafe { seccomp_syscall_resolve_name(c"write".as_ptr()) };
+        for rule in rules {
+            assert_eq!(ctx.add(KILL, write, rule), 0);
+        }
+        let text = ctx.text();
+        assert!(text.contains(&format!("\"write\" (1) [priority: {priority}]")), "{text}");
+    }
+}
+
 #[test]
 fn the_tighter_of_two_bounds_decides_at_the_high_half() {
     const LE: u32 = 3;

@@ -64,8 +64,8 @@ impl Tree {
         false
     }
 
-    /// Takes a test out of the level behind a branch; whether it stops counting. Among others it is forgotten and
-    /// stays counted, and so does its neighbour if it was at an end that the branch did not lead to.
+    /// Takes a test out of the level behind a branch; whether it stops counting. One from among others is forgotten
+    /// and stays counted, at an end only if this branch led to it; if not, its neighbour there stays counted.
     fn take_out(&mut self, place: Place, at: Id) -> bool {
         let level = self.tests[at].level;
         let Some(i) = self.levels[level].iter().position(|other| *other == at) else { return false };
@@ -79,12 +79,10 @@ impl Tree {
         self.tests[at].level = self.levels.len();
         self.levels.push(vec![at]);
         match (before, after) {
-            (None, None) => return !self.is_led_to(&[at]),
-            (Some(_), Some(_)) => {}
+            (None, None) => {}
             (Some(neighbour), None) | (None, Some(neighbour)) if !leads_here => self.kept.push(neighbour),
-            _ => {}
+            _ => self.kept.push(at),
         }
-        self.kept.push(at);
-        false
+        !self.kept.contains(&at) && !self.is_led_to(&[at])
     }
 }
