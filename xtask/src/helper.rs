@@ -25,16 +25,16 @@ impl Helper {
     /// Compiles and starts a helper; `Ok(None)` without a C compiler, after saying so on standard error.
     pub(crate) fn start(name: &str, source: &str, args: &[&str]) -> Result<Option<Helper>> {
         let Some(program) = compile(name, source)? else { return Ok(None) };
-        let mut started = Command::new(&program);
-        let mut child = started
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("{}: {e}", program.display()))?;
+        Helper::run(name, Command::new(&program).args(args)).map(Some)
+    }
+
+    /// Starts a program that answers in the same way.
+    pub(crate) fn run(name: &str, command: &mut Command) -> Result<Helper> {
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = started.map_err(|e| format!("{}: {e}", command.get_program().display()))?;
         let stdin = child.stdin.take().ok_or("no pipe to the helper")?;
         let stdout = BufReader::new(child.stdout.take().ok_or("no pipe from the helper")?);
-        Ok(Some(Helper { name: name.to_string(), child, stdin, stdout }))
+        Ok(Helper { name: name.to_string(), child, stdin, stdout })
     }
 
     /// The next line, without its end; empty when there is none.

@@ -1,5 +1,6 @@
 //! Chores of the callgate workspace: `cargo xtask CHORE`.
 
+mod apt;
 mod bench;
 mod binary;
 mod book;

@@ -14,20 +14,25 @@ const LEFT: f64 = 100.0;
 const COLUMN: f64 = 200.0;
 /// Between the end of the longest bar and the next column: its figure stands there.
 const MARGIN: f64 = 56.0;
-const TOP: f64 = 112.0;
+const TOP: f64 = 144.0;
 const BAR: f64 = 12.0;
 const GAP: f64 = 10.0;
 
 /// Each readable on white and on black.
-const COLOURS: [&str; 4] = ["#b35806", "#e08214", "#8073ac", "#35978f"];
+const COLOURS: [&str; 6] = ["#b35806", "#e08214", "#8073ac", "#35978f", "#c51b7d", "#4393c3"];
 
 /// What text and lines look like on either ground.
 const STYLE: &str = "<style>text{fill:#1f2328}.quiet{fill:#59636e}line{stroke:#59636e}.one{stroke:#1a7f37}\
     @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.quiet{fill:#9198a1}line{stroke:#9198a1}.one{stroke:#3fb950}}\
     </style>";
 
-/// Draws the rows, each under its name, in the order given.
-pub(super) fn chart(title: &str, note: &str, columns: &[&str], rows: &[(String, Vec<Bars>)]) -> String {
+/// Draws the rows, each under its name, in the order given, below two lines of notes.
+pub(super) fn chart(
+    title: &str,
+    note: &[String; 2],
+    columns: &[&str],
+    rows: &[(String, Vec<Bars>)],
+) -> String {
     let bars = || rows.iter().flat_map(|(_, bars)| bars);
     let most: Vec<f64> = (0..columns.len())
         .map(|i| bars().filter_map(|b| b.ratios.get(i).copied().flatten()).fold(10.0, f64::max))
@@ -37,7 +42,9 @@ pub(super) fn chart(title: &str, note: &str, columns: &[&str], rows: &[(String, 
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
          font-family=\"sans-serif\" font-size=\"11\">\n<title>{title}</title>\n{STYLE}\n\
-         <text x=\"8\" y=\"22\" font-size=\"15\">{title}</text>\n<text class=\"quiet\" x=\"8\" y=\"40\">{note}</text>\n"
+         <text x=\"8\" y=\"22\" font-size=\"15\">{title}</text>\n<text class=\"quiet\" x=\"8\" y=\"40\">{}</text>\n\
+         <text class=\"quiet\" x=\"8\" y=\"56\">{}</text>\n",
+        note[0], note[1]
     );
     let mut compilers: Vec<&str> = Vec::new();
     for bar in bars() {
@@ -47,10 +54,10 @@ pub(super) fn chart(title: &str, note: &str, columns: &[&str], rows: &[(String, 
     }
     let colour = |name: &str| COLOURS[compilers.iter().position(|c| *c == name).unwrap_or(0) % COLOURS.len()];
     for (i, name) in compilers.iter().enumerate() {
-        let x = LEFT + i as f64 * 170.0;
+        let x = LEFT + i as f64 * 124.0;
         let _ = writeln!(
             out,
-            "<rect x=\"{x}\" y=\"54\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"63\">{name}</text>",
+            "<rect x=\"{x}\" y=\"72\" width=\"10\" height=\"10\" fill=\"{}\"/><text x=\"{}\" y=\"81\">{name}</text>",
             colour(name),
             x + 15.0
         );
@@ -59,7 +66,7 @@ pub(super) fn chart(title: &str, note: &str, columns: &[&str], rows: &[(String, 
     let length = |i: usize, ratio: f64| COLUMN * ratio.log10() / most[i].log10();
     for (i, column) in columns.iter().enumerate() {
         let x = left(i);
-        let _ = writeln!(out, "<text x=\"{x}\" y=\"92\" font-weight=\"bold\">{column}</text>");
+        let _ = writeln!(out, "<text x=\"{x}\" y=\"124\" font-weight=\"bold\">{column}</text>");
         let mut tick = 1.0;
         while tick <= most[i] {
             let at = x + length(i, tick);

@@ -5,7 +5,9 @@ use super::everywhere;
 use super::judge;
 use super::measure::{Counts, counts};
 use super::mix::{Event, Mix};
+use super::others::Others;
 use super::reference::REFERENCES;
+use super::rivals::{self, BEST};
 use super::sheet::{Limit, Sheet};
 use super::stack;
 use super::subject::{Subject, shipped};
@@ -31,8 +33,15 @@ pub(super) fn print() -> Result<()> {
         let counts = stack.counts()?;
         sheet.line(&stack.name, "merged, executed, of its largest filter", counts.share(), Limit::Most(1.1));
     }
+    let mut others = Others::built()?;
+    if others.about.is_empty() {
+        println!("no other compiler is built here (`cargo xtask bench --rivals` does that): none is run");
+    } else {
+        println!("compiled here by {}", others.about.join(", "));
+        rivals::hold(&mut others, &mut sheet)?;
+    }
     match folder() {
-        Some(folder) => corpus(&folder.join("performance"), &mut sheet)?,
+        Some(folder) => corpus(&folder.join("performance"), &mut others, &mut sheet)?,
         None => {
             println!("no corpus of other people's programs here (CALLGATE_CORPUS): the rest is not checked")
         }
@@ -70,9 +79,9 @@ fn libseccomp(library: &mut Library, sheet: &mut Sheet) -> Result<()> {
 }
 
 /// The policies that other compilers have compiled, too.
-fn corpus(folder: &Path, sheet: &mut Sheet) -> Result<()> {
+fn corpus(folder: &Path, others: &mut Others, sheet: &mut Sheet) -> Result<()> {
     let traced = Mix::frequencies(&text(&folder.join("traced.frequency"))?);
-    let (mut to_gvisor, mut to_bound) = (Vec::new(), Vec::new());
+    let (mut to_gvisor, mut to_bound, mut to_built) = (Vec::new(), Vec::new(), Vec::new());
     for file in sorted(folder, "pol")? {
         let name = stem(&file);
         let policy = flattened(&text(&file)?).map_err(|e| format!("{}: {e}", file.display()))?;
@@ -103,12 +112,24 @@ fn corpus(folder: &Path, sheet: &mut Sheet) -> Result<()> {
             sheet.line(&name, "uncached, executed", executed, Limit::Most(9.6));
         }
         to_gvisor.extend(hot.map(|theirs| executed / theirs));
+        for made in others.programs(&subject, 1)? {
+            let theirs = counts(&made.program, &subject.filter, &subject.policy, &subject.events).uncached;
+            let Some(theirs) = theirs else { continue };
+            let what = format!("uncached, calls on record, against {} here", made.compiler);
+            sheet.line(&name, &what, executed, Limit::Most(theirs));
+            if made.compiler == BEST.0 {
+                to_built.push(executed / theirs);
+            }
+        }
         let uncached: Vec<&Event> = subject.events.iter().collect();
         let bound = judge::bound(&subject.filter, &uncached);
         println!("        {name:<12} {:<50} {bound:>8.3}", "the lower bound");
         to_bound.push(executed / bound);
     }
-    sheet.line("all", "uncached, of gVisor's with a hot list", mean(&to_gvisor), Limit::Most(0.88));
+    sheet.line("all", "uncached, of gVisor's with a hot list", mean(&to_gvisor), Limit::Most(BEST.1));
+    if !to_built.is_empty() {
+        sheet.line("all", "the same, of that compiled here", mean(&to_built), Limit::Most(BEST.1));
+    }
     sheet.line("all", "uncached, of the lower bound", mean(&to_bound), Limit::Most(1.15));
     Ok(())
 }

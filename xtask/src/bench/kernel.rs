@@ -4,6 +4,7 @@
 
 use super::least::least;
 use super::measure::counts;
+use super::others::Others;
 use super::rules;
 use super::sheet::{Limit, Sheet};
 use super::subject::{self, Subject};
@@ -117,8 +118,44 @@ pub(super) fn print() -> Result<()> {
         let (both, limit) = ((compiled + row.loads[0]) / 1e6, Limit::Most(BOTH.1 / 1e6));
         sheet.line(BOTH.0, "compiled, proved and loaded, milliseconds", both, limit);
     }
+    others(&mut helper, &rows)?;
     hot(&mut helper, &rows, &mut sheet)?;
     sheet.end()
+}
+
+/// Times the loading of programs by compilers in processes of their own, if they are built, with ours in each round.
+fn others(helper: &mut Helper, rows: &[Row<'_>]) -> Result<()> {
+    let mut others = Others::built()?;
+    if others.about.is_empty() {
+        println!("\nno other compiler is built here (`cargo xtask bench --rivals` does that)");
+        return Ok(());
+    }
+    println!("\n{}; seccomp(2), microseconds", others.about.join(", "));
+    println!("{:<14} {:<14} {:>11} {:>11} {:>8}", "policy", "compiler", "theirs", "callgate", "ratio");
+    let mut programs = Vec::new();
+    for row in rows {
+        for made in others.programs(row.subject, 1)? {
+            programs.push((row, made.compiler, hex(&made.program.to_bytes()), [f64::INFINITY; 2]));
+        }
+    }
+    for _ in 0..ROUNDS {
+        for (row, _, program, best) in &mut programs {
+            let ours = row.programs[0].as_deref().unwrap_or_default();
+            for (program, best) in [program.as_str(), ours].iter().zip(best) {
+                *best = best.min(one(&helper.ask(&format!("load {LOADS} {program}\n"))?)?);
+            }
+        }
+    }
+    for (row, compiler, _, [theirs, ours]) in &programs {
+        println!(
+            "{:<14} {compiler:<14} {:>11.1} {:>11.1} {:>8.2}",
+            row.subject.name,
+            theirs / 1000.0,
+            ours / 1000.0,
+            ours / theirs
+        );
+    }
+    Ok(())
 }
 
 /// A policy's programs, in hexadecimal, by compiler, and how long each took to load.

@@ -16,6 +16,7 @@ mod least;
 mod measure;
 mod mix;
 mod notify;
+mod others;
 mod profile;
 mod reference;
 mod rivals;
@@ -28,7 +29,7 @@ mod time;
 
 use crate::files::Result;
 
-const USAGE: &str = "usage: cargo xtask bench [--capi | --counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn [LOAD..] | --notify | --start]";
+const USAGE: &str = "usage: cargo xtask bench [--capi | --counts | --check | --rivals [--check] | --corpus | --goals | --inspect | --kernel | --learn [LOAD..] | --notify | --start]";
 
 /// Runs the chore with its arguments.
 pub(crate) fn run(args: &[&str]) -> Result<()> {
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
         ["--notify"] => notify::print(),
         ["--start"] => start::print(),
         ["--rivals"] => rivals::print(),
+        ["--rivals", "--check"] => rivals::check(),
         ["--goals"] => goals::print(),
         ["--inspect"] => inspect::print(),
         ["--corpus"] => corpus::print(),

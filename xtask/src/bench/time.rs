@@ -1,6 +1,7 @@
 //! How long compiling takes, side by side: every policy by every compiler in turn, round after round, the
 //! shortest time of each.
 
+use super::others::Others;
 use super::profile;
 use super::rules;
 use super::sheet::{Limit, Sheet};
@@ -17,6 +18,8 @@ const BUILDS: u32 = 2;
 /// A library that takes this long is asked in few rounds only.
 const SLOW: u64 = 5_000_000;
 const FEW_ROUNDS: u32 = 10;
+/// Rounds of the compilers in processes of their own; the slowest of them end after one.
+const OTHERS: u32 = 5;
 
 /// Compiling a policy, the proof included, must take no more than this part of what libseccomp takes for its tree.
 const PARTS: [(&str, f64); 2] = [("container", 1.0 / 10.0), ("container-3", 1.0 / 40.0)];
@@ -64,6 +67,7 @@ pub(super) fn print() -> Result<()> {
     for row in &rows {
         row.print();
     }
+    others(&rows)?;
     let profile = profile::print()?;
     println!();
     let mut sheet = Sheet::default();
@@ -100,6 +104,33 @@ pub(super) fn print() -> Result<()> {
         sheet.line("a profile", "from its text to the proof, milliseconds", milliseconds(took), limit);
     }
     sheet.end()
+}
+
+/// Prints what compilers take that run in processes of their own, if they are built.
+fn others(rows: &[Row]) -> Result<()> {
+    let mut others = Others::built()?;
+    if others.about.is_empty() {
+        println!("\nno other compiler is built here (`cargo xtask bench --rivals` does that)");
+        return Ok(());
+    }
+    println!("\n{}; microseconds, the shortest of {OTHERS} rounds", others.about.join(", "));
+    println!("{:<14} {:<14} {:>11} {:>11}", "policy", "compiler", "theirs", "callgate");
+    for row in rows {
+        for made in others.programs(&row.subject, OTHERS)? {
+            println!(
+                "{:<14} {:<14} {:>11} {:>11}",
+                row.subject.name,
+                made.compiler,
+                shown(Some(made.nanoseconds)),
+                shown(row.compile)
+            );
+        }
+    }
+    Ok(())
+}
+
+fn shown(ns: Option<u64>) -> String {
+    ns.map_or("-".to_string(), |ns| format!("{:.1}", ns as f64 / 1000.0))
 }
 
 struct Row {
@@ -185,7 +216,6 @@ impl Row {
     }
 
     fn print(&self) {
-        let shown = |ns: Option<u64>| ns.map_or("-".to_string(), |ns| format!("{:.1}", ns as f64 / 1000.0));
         let ratio = self.part().map_or("-".to_string(), |part| format!("1/{:.1}", 1.0 / part));
         println!(
             "{:<14} {:>8} {:>8} {:>8} {:>8} {:>11} {:>11} {:>11} {:>8}",

@@ -1,6 +1,7 @@
 //! libseccomp's source package, and its library as packaged, from the mirror this machine's own packages come from.
 
 use super::{Library, copy, folder, must};
+use crate::apt::Apt;
 use crate::files::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +40,7 @@ pub(super) fn packaged(place: &Path) -> Result<Library> {
     let base = place.join("packaged");
     let tree = base.join("tree");
     if !tree.join("usr/include/seccomp.h").exists() {
-        let apt = configured(&base.join("apt"), "deb", NEWEST)?;
+        let apt = Apt::configured(&base.join("apt"), "deb", NEWEST)?;
         apt.get(&["-qq", "update"])?;
         apt.get(&[&["-qq", "download"], &PACKAGES[..]].concat())?;
         for package in apt.files("deb")? {
@@ -83,71 +84,9 @@ fn find(below: &Path, name: &str) -> Option<PathBuf> {
 
 /// Downloads and unpacks the source package.
 fn download(place: &Path, release: &str, tree: &Path) -> Result<()> {
-    let apt = configured(&place.join(format!("apt-{release}")), "deb-src", release)?;
+    let apt = Apt::configured(&place.join(format!("apt-{release}")), "deb-src", release)?;
     apt.get(&["-qq", "update"])?;
     apt.get(&["-qq", "--download-only", "source", "libseccomp"])?;
     let dsc = apt.files("dsc")?.pop().ok_or("no .dsc file came")?;
     must(Command::new("dpkg-source").args(["--no-check", "-x"]).arg(dsc).arg(tree)).map(drop)
-}
-
-/// apt under a configuration of its own: the machine's is not touched.
-struct Apt {
-    folder: PathBuf,
-    configuration: PathBuf,
-}
-
-impl Apt {
-    fn get(&self, args: &[&str]) -> Result<()> {
-        let mut apt = Command::new("apt-get");
-        must(apt.env("APT_CONFIG", &self.configuration).current_dir(&self.folder).args(args)).map(drop)
-    }
-
-    /// What has come, of files whose name ends so.
-    fn files(&self, extension: &str) -> Result<Vec<PathBuf>> {
-        let files = std::fs::read_dir(&self.folder).map_err(|e| format!("{}: {e}", self.folder.display()))?;
-        let paths = files.filter_map(|f| f.ok().map(|f| f.path()));
-        Ok(paths.filter(|p| p.extension().is_some_and(|e| e == extension)).collect())
-    }
-}
-
-/// For one kind of packages of one release.
-fn configured(apt: &Path, kind: &str, release: &str) -> Result<Apt> {
-    folder(&apt.join("lists/partial"))?;
-    folder(&apt.join("archives/partial"))?;
-    let list = apt.join("sources.list");
-    write(&list, &format!("{kind} {} {release} main\n", mirror()?))?;
-    let configuration = apt.join("apt.conf");
-    write(
-        &configuration,
-        &format!(
-            "Dir::State::lists \"{0}/lists\";\nDir::Cache::archives \"{0}/archives\";\n\
-             Dir::Cache::pkgcache \"\";\nDir::Cache::srcpkgcache \"\";\n\
-             Dir::Etc::sourcelist \"{0}/sources.list\";\nDir::Etc::sourceparts \"-\";\n",
-            apt.display()
-        ),
-    )?;
-    Ok(Apt { folder: apt.to_path_buf(), configuration })
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-/// The mirror of the first entry in this machine's list of sources.
-fn mirror() -> Result<String> {
-    let mut lists =
-        vec![PathBuf::from("/etc/apt/sources.list.d/debian.sources"), PathBuf::from("/etc/apt/sources.list")];
-    lists.retain(|l| l.exists());
-    for list in lists {
-        let text = std::fs::read_to_string(&list).map_err(|e| format!("{}: {e}", list.display()))?;
-        let found = text.lines().find_map(|line| match line.split_once(char::is_whitespace)? {
-            ("URIs:", rest) => rest.split_whitespace().next(),
-            ("deb", rest) => rest.split_whitespace().find(|w| w.contains("://")),
-            _ => None,
-        });
-        if let Some(found) = found {
-            return Ok(found.to_string());
-        }
-    }
-    Err("this machine has no Debian mirror in /etc/apt".into())
 }
