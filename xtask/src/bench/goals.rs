@@ -113,12 +113,11 @@ fn corpus(folder: &Path, others: &mut Others, sheet: &mut Sheet) -> Result<()> {
         }
         to_gvisor.extend(hot.map(|theirs| executed / theirs));
         for made in others.programs(&subject, 1)? {
-            let theirs = counts(&made.program, &subject.filter, &subject.policy, &subject.events).uncached;
-            let Some(theirs) = theirs else { continue };
+            let Some((theirs, ours)) = made.uncached()? else { continue };
             let what = format!("uncached, calls on record, against {} here", made.compiler);
-            sheet.line(&name, &what, executed, Limit::Most(theirs));
+            sheet.line(&name, &what, ours, Limit::Most(theirs));
             if made.compiler == BEST.0 {
-                to_built.push(executed / theirs);
+                to_built.push(ours / theirs);
             }
         }
         let uncached: Vec<&Event> = subject.events.iter().collect();

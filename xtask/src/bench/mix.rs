@@ -7,6 +7,7 @@ use callgate::syntax::{Expect, parse};
 use callgate::{Arch, Policy, SeccompData, Syscall};
 
 /// One call, and how often it is made. Only proportions count.
+#[derive(Clone)]
 pub(super) struct Event {
     pub(super) data: SeccompData,
     pub(super) weight: f64,

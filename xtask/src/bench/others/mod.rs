@@ -6,11 +6,13 @@ mod kafel;
 mod minijail;
 mod told;
 
+use super::measure::counts;
 use super::subject::Subject;
 use crate::files::{self, Result};
 use crate::helper::Helper;
 use callgate::Program;
 use callgate::abi::Endian;
+use callgate::emit::Target;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use told::Told;
@@ -24,6 +26,18 @@ pub(super) struct Made {
     pub(super) nanoseconds: u64,
     /// `equal` to our filter, or what it was not told; a call that it answers otherwise than it was told.
     pub(super) meaning: String,
+    /// The subject with what the compiler was told in the place of its policy.
+    pub(super) told: Subject,
+}
+
+impl Made {
+    /// Instructions that the program executes for a call the cache cannot answer, and that ours does for what the
+    /// compiler was told: the same function, if it does that. `None` if the cache answers all.
+    pub(super) fn uncached(&self) -> Result<Option<(f64, f64)>> {
+        let Subject { policy, filter, events, .. } = &self.told;
+        let of = |program: &Program| counts(program, filter, policy, events).uncached;
+        Ok(of(&self.program).zip(of(&self.told.program(Target::Bitmap)?)))
+    }
 }
 
 /// One of them, as its driver is asked.
@@ -135,7 +149,8 @@ fn made(
     let bytes = unhex(bytes).ok_or_else(|| odd(&"no hexadecimal program"))?;
     let program = Program::from_bytes(&bytes, Endian::Little).map_err(|e| odd(&e))?;
     let meaning = told.meaning(&program, subject)?;
-    Ok(Ok(Made { compiler, program, nanoseconds: nanoseconds.parse().map_err(|e| odd(&e))?, meaning }))
+    let (nanoseconds, told) = (nanoseconds.parse().map_err(|e| odd(&e))?, told.subject(subject)?);
+    Ok(Ok(Made { compiler, program, nanoseconds, meaning, told }))
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

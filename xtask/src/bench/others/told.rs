@@ -3,6 +3,7 @@
 use super::super::cases::{Case, cases};
 use super::super::subject::Subject;
 use crate::files::Result;
+use callgate::syntax::action_text;
 use callgate::{Action, Arch, ArgCmp, Call, Cond, Filter, Op, Policy, Program, Rule, Syscall, Width};
 use std::ops::RangeInclusive;
 
@@ -121,6 +122,14 @@ impl Told {
         }
     }
 
+    /// The subject with what was told in the place of its policy.
+    pub(super) fn subject(&self, subject: &Subject) -> Result<Subject> {
+        let policy = self.policy();
+        let filter = policy.lower().map_err(|e| format!("{}: {e}", subject.name))?;
+        let (events, profile) = (subject.events.clone(), subject.profile.clone());
+        Ok(Subject { name: subject.name.clone(), policy, filter, events, profile })
+    }
+
     /// What the program is beside the subject's filter: `equal`; or, if it does what it was told, in what that differs;
     /// or a call that it answers otherwise.
     pub(super) fn meaning(&self, program: &Program, subject: &Subject) -> Result<String> {
@@ -158,12 +167,15 @@ pub(in crate::bench) fn difference(theirs: &Filter, meant: &Filter) -> Result<St
     let call = theirs.counterexample(meant, |a, b| a != b).map_err(|e| e.to_string())?;
     let call = call.ok_or("two filters differ for no call")?;
     let arch = Arch::ALL.iter().copied().find(|arch| arch.token() == call.arch);
-    let name = arch.and_then(|arch| Syscall::from_number(arch, call.nr));
-    let name =
-        name.map_or_else(|| format!("{:#x} under {:#x}", call.nr, call.arch), |n| n.name().to_string());
-    let args: Vec<String> = call.args.iter().map(|arg| format!("{arg:#x}")).collect();
-    let (is, should) = (theirs.eval(&call), meant.eval(&call));
-    Ok(format!("DIFFERS: {name}({}): {is:?}, not {should:?}", args.join(", ")))
+    let name = match arch.map(|arch| (arch, Syscall::from_number(arch, call.nr))) {
+        Some((_, Some(name))) => name.name().to_string(),
+        Some((arch, None)) => format!("number {:#x} of {}", call.nr, arch.name()),
+        None => format!("number {:#x} of architecture {:#x}", call.nr, call.arch),
+    };
+    let told = call.args.iter().rposition(|arg| *arg != 0).map_or(0, |last| last + 1);
+    let args: Vec<String> = call.args[..told].iter().map(|arg| format!("{arg:#x}")).collect();
+    let [is, should] = [theirs, meant].map(|filter| action_text(*filter.eval(&call)));
+    Ok(format!("differs: {name}({}): {is}, not {should}", args.join(", ")))
 }
 
 fn numbers(call: &Call) -> Result<RangeInclusive<u32>> {
