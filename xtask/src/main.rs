@@ -26,9 +26,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  bench [--counts | --check | --rivals | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]
+  bench [--counts | --check | --rivals [--check] | --corpus | --goals | --inspect | --kernel | --learn | --notify | --start]
                        measure the compiler; --counts writes bench/counts.txt, --check only compares;
                        --goals holds counts against what they must reach;
+                       --rivals fetches other compilers and writes bench/rivals.txt, --rivals --check compares;
                        without an option, time it; --kernel times its programs, --start the binary,
                        --notify calls that are answered by a supervisor (all four in a release build)
   binary               build the program, and check that it is static and below 8 MiB
