@@ -89,3 +89,69 @@ pub(super) fn merge(ranges: &mut Vec<(u64, u64)>) {
         meet
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::{ArgCmp, ArgIndex, Call, Cond, Op, Origin, Policy, Rule};
+    use callgate_abi::{Action, Arch, SeccompData, Syscall, Width};
+
+    /// Numbers that look random, the same each time.
+    fn numbers() -> impl FnMut(usize) -> usize {
+        let mut state = 1_u64;
+        move |below| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        }
+    }
+
+    const EDGES: [u64; 12] =
+        [0, 1, 2, 3, 0x7f, 0x80, 0xffff_fffe, 0xffff_ffff, 1 << 32, (1 << 32) + 1, u64::MAX - 1, u64::MAX];
+
+    fn condition(number: &mut impl FnMut(usize) -> usize, depth: usize) -> Cond {
+        let width = [Width::W32, Width::W64, Width::Slot][number(3)];
+        let arg = ArgIndex::new(number(2) as u8).unwrap();
+        let (a, b) = (EDGES[number(EDGES.len())], EDGES[number(EDGES.len())]);
+        let ops = [Op::Eq(a), Op::Ne(a), Op::Lt(a), Op::Le(a), Op::Gt(a), Op::Ge(a)];
+        let is = |op| Cond::Arg(ArgCmp { arg, width, op });
+        match number(if depth > 0 { 12 } else { 8 }) {
+            6 => is(Op::MaskedEq { mask: [!0x7f, 0x80, 0xffff_ff80, !1][number(4)], value: a & b }),
+            7 => Cond::All(vec![is(Op::Ge(a.min(b))), is(Op::Le(a.max(b)))]),
+            8 => Cond::Not(Box::new(condition(number, depth - 1))),
+            9 => Cond::All((0..number(3)).map(|_| condition(number, depth - 1)).collect()),
+            10.. => Cond::Any((0..number(6)).map(|_| condition(number, depth - 1)).collect()),
+            simple => is(ops[simple]),
+        }
+    }
+
+    /// Rules one upon the other over lists of values at the ends of what an argument can be, held against the plain
+    /// reading of each comparison.
+    #[test]
+    fn values_at_once_are_values_one_by_one() {
+        let mut number = numbers();
+        let call = Syscall::from_name("ioctl").unwrap();
+        for round in 0..2000 {
+            let arch = [Arch::X86_64, Arch::X86][number(2)];
+            let mut policy = Policy::new(Action::KILL_PROCESS);
+            policy.arches = vec![arch];
+            for rule in 0..=number(3) as u16 {
+                policy.rules.push(Rule {
+                    calls: vec![Call::Named(call)],
+                    arches: Vec::new(),
+                    when: condition(&mut number, 2),
+                    action: Action::Trap(rule),
+                    origin: Origin::default(),
+                });
+            }
+            let filter = policy.lower().unwrap();
+            for first in EDGES {
+                for second in EDGES {
+                    let args = [first, second, 0, 0, 0, 0];
+                    let data =
+                        SeccompData { nr: call.number(arch).unwrap(), arch: arch.token(), ip: 0, args };
+                    let expected = policy.action_of(policy.decide(&data));
+                    assert_eq!(*filter.eval(&data), expected, "round {round}: {args:x?}\n{policy:#?}");
+                }
+            }
+        }
+    }
+}
