@@ -52,7 +52,10 @@ pub(super) fn ranges(arch: Arch, condition: &Cond, out: &mut Vec<(u64, u64)>) ->
     }
 }
 
-fn of_comparison(arch: Arch, cmp: &ArgCmp) -> Option<(Field, [Option<(u64, u64)>; 2])> {
+/// The values that satisfy a comparison: at most two ranges, the ends included.
+type Ranges = [Option<(u64, u64)>; 2];
+
+fn of_comparison(arch: Arch, cmp: &ArgCmp) -> Option<(Field, Ranges)> {
     let (wide, of) = width(arch, cmp);
     let most = if wide { u64::MAX } else { u32::MAX.into() };
     let up_to = |v: u64| (0, v.min(most));
