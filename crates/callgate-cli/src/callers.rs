@@ -9,8 +9,9 @@ pub(crate) use unknown::{Callers, Captured, Spaces, traces_itself};
 mod found {
     use callgate_sys::bpf::FirstCall;
     use callgate_sys::ptrace::{point, point_in_call};
-    use callgate_trace::stack::{Space, Stacks};
+    use callgate_trace::stack::{Followed, Space, Stacks};
     use std::collections::HashMap;
+    use std::collections::hash_map::Entry;
     use std::path::PathBuf;
     use std::sync::Arc;
 
@@ -24,7 +25,7 @@ mod found {
 
     /// What processes execute, as it was seen last.
     #[derive(Default)]
-    pub(crate) struct Spaces(HashMap<i32, (Option<PathBuf>, Arc<Space>)>);
+    pub(crate) struct Spaces(HashMap<i32, (Option<PathBuf>, Followed)>);
 
     /// How many processes are remembered at once.
     const PROCESSES: usize = 256;
@@ -40,15 +41,13 @@ mod found {
             if self.0.len() > PROCESSES {
                 self.0.clear();
             }
-            let known = self.0.get(&pid).map(|(_, space)| &**space);
-            let explained =
-                |space: &Space| space.explains(&first.point.ip.to_ne_bytes()) && space.explains(&first.stack);
-            if !known.is_some_and(explained)
-                && let Some(space) = Space::new_of(pid, known)
+            if let Entry::Vacant(place) = self.0.entry(pid)
+                && let Some(process) = Followed::new(pid)
             {
-                self.0.insert(pid, (program.clone(), Arc::new(space)));
+                place.insert((program.clone(), process));
             }
-            let space = self.0.get(&pid).map(|(_, space)| space.clone());
+            let space = self.0.get_mut(&pid);
+            let space = space.map(|(_, process)| process.space(pid, first.point.ip, &first.stack));
             Captured { first, space }
         }
     }

@@ -4,7 +4,14 @@ use callgate_sys::maps::{self, Mapping};
 
 /// All mappings of files, by address, and what is mapped at all.
 #[derive(Clone)]
-pub(super) struct Maps(Vec<Mapping>, Vec<(u64, u64)>);
+pub(super) struct Maps {
+    files: Vec<Mapping>,
+    pub(super) mapped: Mapped,
+}
+
+/// What is mapped: starts and ends.
+#[derive(Clone, Default)]
+pub(super) struct Mapped(Vec<(u64, u64)>);
 
 /// Addresses from here on are the kernel's, which nothing on a stack is meant to point to.
 const KERNEL: u64 = 1 << 63;
@@ -23,42 +30,50 @@ impl Maps {
             }
         }
         all.retain(|m| m.path.is_absolute());
-        Maps(all, mapped)
+        Maps { files: all, mapped: Mapped(mapped) }
     }
 
+    /// A process that has ended has none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.mapped.0.is_empty()
+    }
+
+    pub(super) fn at(&self, address: u64) -> Option<&Mapping> {
+        self.files.iter().find(|m| m.start <= address && address < m.end)
+    }
+
+    /// Those that are executed.
+    pub(super) fn executed(&self) -> impl Iterator<Item = &Mapping> {
+        self.files.iter().filter(|m| m.is_executable())
+    }
+
+    /// Those that are executed, and where their files begin.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&Mapping, u64)> {
+        self.executed().map(|text| {
+            let same = |m: &Mapping| m.path.as_os_str() == text.path.as_os_str();
+            let first = |m: &&Mapping| m.offset == 0 && m.start <= text.start && same(m);
+            let base = self.files.iter().rfind(first);
+            (text, base.map_or(text.start.wrapping_sub(text.offset), |m| m.start))
+        })
+    }
+}
+
+impl Mapped {
     /// Whether something is mapped where a number points to, if it may be an address: the kernel maps what is new beside
     /// what there is, and numbers that are far from all of it are numbers.
     pub(super) fn explains(&self, number: u64) -> bool {
         const NEAR: u64 = 1 << 32;
         // Most are: nothing, small, or negative.
-        let lowest = self.1.first().map_or(u64::MAX, |(start, _)| start.saturating_sub(NEAR));
+        let lowest = self.0.first().map_or(u64::MAX, |(start, _)| start.saturating_sub(NEAR));
         if number <= lowest || number >= KERNEL {
             return true;
         }
-        let after = self.1.partition_point(|(start, _)| *start <= number);
-        let above = self.1.get(after).is_some_and(|(start, _)| start - number < NEAR);
-        match self.1[..after].last() {
+        let after = self.0.partition_point(|(start, _)| *start <= number);
+        let above = self.0.get(after).is_some_and(|(start, _)| start - number < NEAR);
+        match self.0[..after].last() {
             Some((_, end)) => number < *end || !(above || number - end < NEAR),
             None => !above,
         }
-    }
-
-    /// A process that has ended has none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.1.is_empty()
-    }
-
-    pub(super) fn at(&self, address: u64) -> Option<&Mapping> {
-        self.0.iter().find(|m| m.start <= address && address < m.end)
-    }
-
-    /// Those that are executed, and where their files begin.
-    pub(super) fn texts(&self) -> impl Iterator<Item = (&Mapping, u64)> {
-        self.0.iter().filter(|m| m.is_executable()).map(|text| {
-            let first = |m: &&Mapping| m.path == text.path && m.offset == 0 && m.start <= text.start;
-            let base = self.0.iter().rfind(first).map_or(text.start.wrapping_sub(text.offset), |m| m.start);
-            (text, base)
-        })
     }
 }
 
@@ -85,10 +100,10 @@ mod tests {
             u64::MAX,
             u64::MAX - 0x7f_ffff,
         ] {
-            assert!(maps.explains(number), "{number:#x}");
+            assert!(maps.mapped.explains(number), "{number:#x}");
         }
         for number in [0x5554_ffff_ffff, 0x5555_0000_3000, 0x7f00_0000_1000, 0x7eff_ffff_0000] {
-            assert!(!maps.explains(number), "{number:#x}");
+            assert!(!maps.mapped.explains(number), "{number:#x}");
         }
         assert_eq!(maps.at(0x7f00_0000_0800).map(|m| &*m.path), Some(Path::new("/lib with spaces")));
         assert!(maps.at(0x5555_0000_2000).is_none() && maps.texts().count() == 1);

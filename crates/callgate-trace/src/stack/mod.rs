@@ -28,7 +28,7 @@ use self::file::File;
 use self::guard::guarded;
 pub use self::leaks::traces_itself;
 use self::maps::Maps;
-pub use self::space::Space;
+pub use self::space::{Followed, Space};
 use crate::decode::{Live, Memory};
 
 /// How many callers are told.
