@@ -274,17 +274,17 @@ impl Table<'_> {
                 singles.push(&self.items, end - 1, self.deep - 1);
             }
             if end <= alike {
-                self.repeat(start, end);
+                self.repeat(start, end, singles.len);
             } else {
                 self.states(start, end, &singles);
             }
         }
     }
 
-    /// The states of a stretch whose items are like those one further on.
-    fn repeat(&mut self, start: usize, end: usize) {
+    /// The states of a stretch whose items, so many single values among them, are like those one further on.
+    fn repeat(&mut self, start: usize, end: usize, singles: usize) {
         let (known, from, upto) = (self.at(start + 1, end + 1), self.at(start, end), self.at_end(start, end));
-        for gone in 0..self.deep {
+        for gone in 0..=singles {
             let cost = self.space.from[known + gone];
             self.space.from[from + gone] = cost;
             self.space.upto[upto + gone] = cost;
