@@ -107,6 +107,13 @@ fn names_are_taken_out_of_rules_that_refuse() {
         let text = adds(&profile(&before), Format::Docker, &getpid, 1, "\"getpid\" taken out", false);
         assert_eq!(text, profile(&after));
     }
+    // Twice, and where it stood is behind the end of what is left.
+    let far = "\n".repeat(40);
+    let rule = |names: &str| format!("{{\"action\": \"SCMP_ACT_ERRNO\", \"names\": [{names}]}}");
+    let found =
+        amended(&profile(&rule(&format!("\"mount\",{far}\"getpid\", \"getpid\""))), Format::Docker, &getpid);
+    assert_eq!(found.text, profile(&rule("\"mount\"")));
+    assert_eq!(found.added, vec![(1, "\"getpid\" taken out".to_owned()); 2]);
 }
 
 #[test]
@@ -179,6 +186,9 @@ fn minijails_lines() {
         false,
     );
     assert_eq!(text, "read: 1\nmount: 1\n");
+    let text = "mount: return EPERM # until it is needed\nread: 1\n";
+    let text = adds(text, Format::Minijail, &permit("mount", [0; 6], &[]), 1, "mount: 1", false);
+    assert_eq!(text, "mount: 1 # until it is needed\nread: 1\n");
 }
 
 #[test]

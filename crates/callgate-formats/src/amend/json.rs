@@ -46,7 +46,11 @@ fn taken_out(text: &str, name: &str) -> Option<Candidate> {
         let added = vec![(at, format!("{} taken out", quote(name)))];
         let next = Candidate { text: [&before[..at], &before[end..]].concat(), added };
         now = Some(match now {
-            Some(first) => Candidate { added: [first.added, next.added].concat(), text: next.text },
+            Some(mut first) => {
+                // With the last name of a list goes what stands before it.
+                first.added.iter_mut().for_each(|earlier| earlier.0 = earlier.0.min(at));
+                Candidate { added: [first.added, next.added].concat(), text: next.text }
+            }
             None => next,
         });
     }

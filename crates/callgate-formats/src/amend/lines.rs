@@ -20,9 +20,10 @@ pub(super) fn minijail(text: &str, name: &str, compared: &[ArgCmp]) -> Vec<Candi
         let written = line[..behind].trim_end().len();
         match when.is_empty() {
             true => {
+                let comment = line.find('#').map_or(String::new(), |at| format!(" {}", &line[at..]));
                 let (head, tail) = (&text[..start + colon], &text[start + line.len()..]);
                 let added = vec![(start, format!("{name}: 1"))];
-                all.push(Candidate { text: [head, " 1", tail].concat(), added });
+                all.push(Candidate { text: [head, " 1", &comment, tail].concat(), added });
             }
             false => {
                 let changed = Candidate::insert(text, start + written, " || ", &when, "");

@@ -17,10 +17,10 @@ impl Known {
     /// None: an audit record holds no arguments.
     pub const NONE: Known = Known(0);
 
-    /// These without one of them, counted from 0.
+    /// These without one of them, counted from 0; from 6 on there is none to leave out.
     #[must_use]
     pub const fn without(self, index: u8) -> Known {
-        Known(self.0 & !(1u8.wrapping_shl(index as u32)))
+        if index < 6 { Known(self.0 & !(1 << index)) } else { self }
     }
 
     /// Whether an argument is known, counted from 0.

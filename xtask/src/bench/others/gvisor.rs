@@ -1,6 +1,6 @@
 //! gVisor's `pkg/seccomp`, from Debian's package of its source and with Debian's Go.
 
-use super::told::{Told, Words, wide};
+use super::told::{Told, Words, spelled_op, wide};
 use super::{Ask, Driver, hot};
 use crate::apt::Apt;
 use crate::bench::subject::Subject;
@@ -99,14 +99,6 @@ fn comparison(cmp: ArgCmp) -> Option<ArgCmp> {
 }
 
 fn spelled(cmp: &ArgCmp) -> Value {
-    let (op, value, mask) = match cmp.op {
-        Op::Eq(v) => ("eq", v, 0),
-        Op::Ne(v) => ("ne", v, 0),
-        Op::Lt(v) => ("lt", v, 0),
-        Op::Le(v) => ("le", v, 0),
-        Op::Gt(v) => ("gt", v, 0),
-        Op::Ge(v) => ("ge", v, 0),
-        Op::MaskedEq { mask, value } => ("masked", value, mask),
-    };
+    let (op, value, mask) = spelled_op(cmp.op);
     json!({ "arg": cmp.arg.get(), "op": op, "value": value, "mask": mask })
 }

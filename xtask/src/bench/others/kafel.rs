@@ -1,6 +1,6 @@
 //! The `kafel` crate, a compiler of Kafel's language.
 
-use super::told::{Told, Words, narrow};
+use super::told::{Told, Words, narrow, spelled_op};
 use super::{Ask, Driver};
 use crate::bench::subject::Subject;
 use crate::files::{self, Result};
@@ -49,15 +49,7 @@ fn ask(subject: &Subject) -> Result<(Told, String)> {
         for case in cases.filter(|_| !rules.iter().any(|rule| rule.cases.contains(&Vec::new()))) {
             request.push_str(" case");
             for cmp in case {
-                let (op, value, mask) = match cmp.op {
-                    Op::Eq(v) => ("eq", v, 0),
-                    Op::Ne(v) => ("ne", v, 0),
-                    Op::Lt(v) => ("lt", v, 0),
-                    Op::Le(v) => ("le", v, 0),
-                    Op::Gt(v) => ("gt", v, 0),
-                    Op::Ge(v) => ("ge", v, 0),
-                    Op::MaskedEq { mask, value } => ("masked", value, mask),
-                };
+                let (op, value, mask) = spelled_op(cmp.op);
                 let _ = write!(request, " {op} {} {value} {mask}", cmp.arg.get());
             }
         }

@@ -210,3 +210,16 @@ pub(super) fn wide(cmp: ArgCmp) -> ArgCmp {
     let op = if cmp.width == Width::W32 { narrow(cmp.op) } else { cmp.op };
     ArgCmp { width: Width::W64, op, ..cmp }
 }
+
+/// A test as the drivers read it: its word, the value, and the mask.
+pub(super) fn spelled_op(op: Op) -> (&'static str, u64, u64) {
+    match op {
+        Op::Eq(v) => ("eq", v, 0),
+        Op::Ne(v) => ("ne", v, 0),
+        Op::Lt(v) => ("lt", v, 0),
+        Op::Le(v) => ("le", v, 0),
+        Op::Gt(v) => ("gt", v, 0),
+        Op::Ge(v) => ("ge", v, 0),
+        Op::MaskedEq { mask, value } => ("masked", value, mask),
+    }
+}

@@ -24,18 +24,28 @@ const TEXTS: u64 = 0x10_0000;
 /// arguments that are not known, what a call returned is left out. An argument that is not there is 0.
 pub(super) fn parse(arch: Arch, line: &str) -> Result<Written, Failure> {
     let text = without_task(line.trim());
+    if text.is_empty() {
+        return Err(Failure::input("an empty text is no call; write one as in C, `socket(AF_INET, …)`"));
+    }
     let Some((name, rest)) = text.split_once('(') else {
         let call = emu::call(arch, text, &[], "0")?;
         return Ok(Written { call, known: Known::NONE, is_bare: true, texts: Vec::new() });
     };
     let words = arguments(rest).ok_or_else(|| Failure::input(format!("{text}: no closing bracket")))?;
     let name = name.trim();
+    if name.is_empty() {
+        return Err(Failure::input(format!("{text}: no name of a call in front of the bracket")));
+    }
+    let given = words.len() - usize::from(words.last().is_some_and(|word| is_rest(word.trim())));
+    if given > 6 {
+        return Err(Failure::input(format!("{name}: a call has six arguments at most, not {given}")));
+    }
     let mut all: Vec<String> = Vec::new();
     let mut known = Known::ALL;
     let mut texts = Vec::new();
     for (word, index) in words.iter().zip(0u8..) {
         let word = word.trim();
-        if matches!(word, "…" | "...") && usize::from(index) + 1 == words.len() {
+        if is_rest(word) && usize::from(index) + 1 == words.len() {
             known = (index..6).fold(known, Known::without);
             continue;
         }
@@ -123,6 +133,11 @@ fn arguments(text: &str) -> Option<Vec<String>> {
     Some(all)
 }
 
+/// Whether a word stands for whatever follows.
+fn is_rest(word: &str) -> bool {
+    matches!(word, "…" | "...")
+}
+
 /// Whether an argument is a path, which is shown.
 fn is_path(arch: Arch, call: &str, at: u8) -> bool {
     let params = Syscall::from_name(call).and_then(|call| call.params(arch)).unwrap_or(&[]);
@@ -135,10 +150,7 @@ fn opaque(word: &str) -> bool {
     let is_named = word
         .split_once('=')
         .is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-    word.starts_with(['"', '{', '[', '~', '@'])
-        || word.contains('(')
-        || is_named
-        || matches!(word, "…" | "...")
+    word.starts_with(['"', '{', '[', '~', '@']) || word.contains('(') || is_named || is_rest(word)
 }
 
 /// `flags=CLONE_VM`: which argument that is.
@@ -206,6 +218,17 @@ mod tests {
         assert_eq!(words("getpid").1, [0, 1, 2, 3, 4, 5]);
         assert_eq!(words("getpid()").0, words("getpid").0);
         assert!(parse(Arch::X86_64, "socket(AF_INET").is_err());
+        let many = format!("read({})", ["1"; 300].join(","));
+        for (wrong, why) in [
+            ("", "an empty text is no call"),
+            (" (1)", "no name of a call"),
+            (&many, "six arguments at most, not 300"),
+            ("futex(1,2,3,4,5,6,7, …)", "at most, not 7"),
+        ] {
+            let said = parse(Arch::X86_64, wrong).err().unwrap().messages.join("");
+            assert!(said.contains(why), "{wrong}: {said}");
+        }
+        assert_eq!(words("futex(1,2,3,4,5,6, …)").1, [0u8; 0]);
         assert!(parse(Arch::X86_64, "socket(AF_NOTHING)").is_err());
     }
 }
